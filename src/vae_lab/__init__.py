@@ -1,0 +1,1 @@
+"""vae-lab: train, understand and compare variational autoencoders."""

@@ -1,0 +1,19 @@
+"""Where the images lie in latent space."""
+
+from PIL import Image
+from torch import Tensor
+
+from vae_lab import plots
+from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.vae import VAE
+
+
+class LatentScatter(PictureCallback):
+    """Posterior means coloured by class; more than two dimensions by principal components."""
+
+    name = "latent_scatter"
+
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+        """Encode the examples."""
+        title = f"Posterior means of {len(images):,} images"
+        return plots.latent_scatter(model.encode(images).mean, labels, title)

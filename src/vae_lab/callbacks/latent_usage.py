@@ -1,0 +1,48 @@
+"""KL per latent dimension, and how many dimensions are in use."""
+
+import logging
+
+import lightning.pytorch as pl
+from PIL import Image
+from torch import Tensor
+
+from vae_lab import plots
+from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.evaluation import active_units
+from vae_lab.vae import VAE
+
+log = logging.getLogger(__name__)
+
+
+class LatentUsage(PictureCallback):
+    """Bars of KL per dimension; logs ``val/active_units`` and warns if most have collapsed."""
+
+    name = "latent_usage"
+
+    def __init__(self, run_dir: str, every_n_epochs: int, num_images: int) -> None:
+        super().__init__(run_dir, every_n_epochs, num_images)
+        self._active: Tensor | None = None
+
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:  # noqa: ARG002
+        """Average the KL over the examples; None for a posterior without one."""
+        kl_per_dim = model.draw(images, 1).kl_per_dim
+        if kl_per_dim is None:
+            return None
+        self._active = active_units(model.encode(images).mean).cpu()
+        title = f"{int(self._active.sum())} of {len(self._active)} latent dimensions are active"
+        return plots.kl_bars(kl_per_dim.mean(0), self._active, title)
+
+    def scalars(self) -> dict[str, float]:
+        """Return the number of active units (Burda et al. 2016)."""
+        return {} if self._active is None else {"val/active_units": float(self._active.sum())}
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the final picture, and say so if most of the latent space is unused."""
+        super().on_train_end(trainer, pl_module)
+        if self._active is not None and self._active.float().mean() < 0.5:  # noqa: PLR2004
+            log.warning(
+                "posterior collapse: only %d of %d latent dimensions are active. A KL warm-up "
+                "(objective.beta=warmup), a smaller beta or a smaller latent_dim may help",
+                int(self._active.sum()),
+                len(self._active),
+            )

@@ -1,0 +1,23 @@
+"""Originals, reconstructions and samples in one picture."""
+
+from PIL import Image
+from torch import Tensor
+
+from vae_lab import plots
+from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.vae import VAE
+
+
+class Overview(PictureCallback):
+    """Three rows: images, their reconstructions, and samples from the prior."""
+
+    name = "overview"
+
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:  # noqa: ARG002
+        """Reconstruct the examples and sample as many."""
+        rows = {
+            "originals": images,
+            "reconstructions": model.reconstruct(images),
+            "samples": model.sample(len(images)),
+        }
+        return plots.image_rows(rows, "Seen, remembered, imagined")

@@ -1,0 +1,19 @@
+"""Originals over reconstructions."""
+
+from PIL import Image
+from torch import Tensor
+
+from vae_lab import plots
+from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.vae import VAE
+
+
+class Reconstructions(PictureCallback):
+    """Two rows: images, and E[x|z] at their posterior means."""
+
+    name = "reconstructions"
+
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:  # noqa: ARG002
+        """Reconstruct the examples."""
+        rows = {"originals": images, "reconstructions": model.reconstruct(images)}
+        return plots.image_rows(rows, "What the latent code keeps of an image")

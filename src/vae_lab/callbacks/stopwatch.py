@@ -1,0 +1,53 @@
+"""How long training took, validation and pictures left out."""
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+
+
+class Stopwatch(pl.Callback):
+    """Counts training images and seconds; logs ``train/images_per_second`` every epoch."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.seconds = 0.0
+        self._images_before = 0
+        self._seconds_before = 0.0
+        self._since: float | None = None
+
+    @property
+    def images_per_second(self) -> float:
+        """Images per second since the epoch began, over all processes."""
+        images, seconds = self.images - self._images_before, self.elapsed - self._seconds_before
+        return images / seconds if seconds else 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Training seconds, those of the stretch in progress included."""
+        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        return self.seconds + running
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Start."""
+        self._images_before, self._seconds_before = self.images, self.seconds
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401
+        """Count the images; stop after the last batch, before validation."""
+        batch = args[2]
+        self.images += len(batch[0]) * trainer.world_size
+        if trainer.is_last_batch:
+            self._pause()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the speed of the epoch."""
+        self._pause()
+        pl_module.log("train/images_per_second", self.images_per_second, rank_zero_only=True)
+
+    def on_exception(self, *args: Any) -> None:  # noqa: ANN401, ARG002
+        """Stop."""
+        self._pause()
+
+    def _pause(self) -> None:
+        self.seconds, self._since = self.elapsed, None

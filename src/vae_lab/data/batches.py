@@ -1,0 +1,142 @@
+"""Which images make up which batch, on which process, and from where an epoch goes on."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vae_lab.seeding import derived_seed
+
+Batch = tuple[Tensor, Tensor]
+
+
+class ImageTensors(Dataset[Batch]):
+    """Images and labels held in memory as bytes; a batch is one indexing operation.
+
+    Args:
+        images: bytes, (N, C, H, W).
+        labels: integers, (N,).
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images = images
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.images[index], self.labels[index]
+
+    def __getitems__(self, indices: Tensor) -> Batch:
+        """Return the images (B, C, H, W) and labels (B,) at ``indices`` (B,)."""
+        return self.images[indices], self.labels[indices]
+
+
+class EpochOrder:
+    """The order of one epoch: a permutation that depends on ``seed`` and the epoch alone.
+
+    Args:
+        length: number of images.
+        shuffle: whether to permute them.
+        seed: of the permutations.
+    """
+
+    def __init__(self, length: int, shuffle: bool, seed: int) -> None:
+        self.length = length
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; Lightning calls this at the start of every epoch."""
+        self.epoch = epoch
+
+    def indices(self) -> Tensor:
+        """Return the order of this epoch, (N,)."""
+        if not self.shuffle:
+            return torch.arange(self.length)
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
+        return torch.randperm(self.length, generator=generator)
+
+
+class GlobalBatches:
+    """Cuts an order into global batches, and each global batch among the processes.
+
+    Every image belongs to exactly one batch of one process, and all processes have the same number
+    of batches. The global batches do not depend on the number of processes, so that n processes
+    with batch size b see what one process with batch size n·b sees.
+
+    Args:
+        sampler: the order (the name under which Lightning looks for ``set_epoch``).
+        batch_size: images per batch and process.
+        rank: this process.
+        world_size: number of processes.
+
+    Raises:
+        ValueError: if there are fewer images than processes.
+    """
+
+    def __init__(self, sampler: EpochOrder, batch_size: int, rank: int, world_size: int) -> None:
+        if sampler.length < world_size:
+            raise ValueError(f"{sampler.length} images cannot be shared by {world_size} processes")
+        self.sampler = sampler
+        self.rank = rank
+        self.world_size = world_size
+        self.stride = batch_size * world_size
+        self.start = 0
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.sampler.length, self.stride)
+        # A rest too small to give every process an image joins the batch before it.
+        return whole + (rest >= self.world_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = self.sampler.indices()
+        first, self.start = self.start, 0
+        for batch in range(first, len(self)):
+            end = (batch + 1) * self.stride if batch + 1 < len(self) else len(order)
+            yield order[batch * self.stride + self.rank : end : self.world_size]
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader that remembers how many batches of the epoch it has delivered.
+
+    Lightning stores ``state_dict`` in every checkpoint, so that a run interrupted in the middle of
+    an epoch goes on with the next batch.
+
+    Args:
+        dataset: the images.
+        batches: the indices of each batch.
+        pin_memory: whether batches lie in page-locked memory, for a faster copy to a GPU.
+    """
+
+    def __init__(self, dataset: ImageTensors, batches: GlobalBatches, pin_memory: bool) -> None:
+        super().__init__(
+            dataset,
+            batch_sampler=batches,  # type: ignore[arg-type]  # tensors of indices, not lists
+            collate_fn=_identity,
+            pin_memory=pin_memory,
+        )
+        self._batches = batches
+        self._delivered = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._delivered = self._batches.start
+        for batch in super().__iter__():
+            self._delivered += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how many batches of the epoch have been delivered."""
+        return {"delivered": self._delivered}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind the batches that ``state`` says have been delivered."""
+        self._batches.start = state["delivered"] % len(self._batches)
+
+
+def _identity(batch: Sequence[Any]) -> Sequence[Any]:
+    return batch

@@ -1,0 +1,172 @@
+"""The LightningDataModule for MNIST and the data sets in its format."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torchvision import datasets
+
+from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
+from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
+from vae_lab.data.bundled import unpack_mnist
+from vae_lab.likelihoods import Pixels
+
+Split = Literal["train", "val", "test"]
+
+# Seeds of the one-time samples: fixed, so that every run is scored on the same binary images.
+BINARIZATION_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
+
+
+class MNISTDataModule(pl.LightningDataModule):
+    """Canonical splits of a data set in the MNIST format, binarised on the device.
+
+    Validation is the *last* ``val_size`` images of the training file; the test file is read for
+    testing alone. Batches are (images, labels): float32 (B, 1, 28, 28) in [0, 1], integers (B,).
+
+    Args:
+        dataset: ``MNIST``, ``FashionMNIST`` or ``KMNIST``, a class of ``torchvision.datasets``.
+        root: the folder that holds ``<dataset>/raw``.
+        image_shape: (C, H, W), which the files must have.
+        batch_size: images per batch and process.
+        val_size: images of the training file kept for validation; 0 trains on all.
+        binarization: ``dynamic``, ``static``, ``threshold`` or ``none``.
+        seed: of the order of the training images.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        root: str,
+        image_shape: tuple[int, int, int],
+        batch_size: int,
+        val_size: int,
+        binarization: str,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"data.batch_size must be at least 1, got {batch_size}")
+        if val_size < 0:
+            raise ValueError(f"data.val_size must be at least 0, got {val_size}")
+        if binarization not in list(Binarization):
+            choices = ", ".join(Binarization)
+            raise ValueError(f"data.binarization must be one of {choices}, got {binarization}")
+        self.dataset = dataset
+        self.root = Path(root)
+        self.image_shape = tuple(image_shape)
+        self.batch_size = batch_size
+        self.val_size = val_size
+        self.binarization = Binarization(binarization)
+        self.seed = seed
+        self._splits: dict[Split, ImageTensors] = {}
+
+    @property
+    def pixels(self) -> Pixels:
+        """Whether batches hold black and white pixels alone, or grey ones."""
+        return "grey" if self.binarization is Binarization.NONE else "binary"
+
+    def prepare_data(self) -> None:
+        """Unpack or download the files that are missing.
+
+        Raises:
+            ValueError: if a bundled file is corrupt.
+            FileNotFoundError: if files are missing and cannot be downloaded.
+        """
+        if self.dataset == "MNIST":
+            unpack_mnist(self.root)
+            return
+        try:
+            getattr(datasets, self.dataset)(self.root, download=True)
+        except (OSError, RuntimeError) as error:
+            folder = self.root / self.dataset / "raw"
+            raise FileNotFoundError(
+                f"{self.dataset} is neither in {folder} nor can it be downloaded ({error}). Put "
+                "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+                f"t10k-labels-idx1-ubyte into {folder}"
+            ) from error
+
+    def setup(self, stage: str) -> None:
+        """Read the files of ``stage`` and binarise what is binarised once.
+
+        Raises:
+            ValueError: if ``val_size`` leaves nothing to train on, or the images have another shape.
+        """
+        if stage in ("fit", "validate") and "train" not in self._splits:
+            images, labels = self._read(train=True)
+            count = len(images) - self.val_size
+            if count < 1:
+                raise ValueError(
+                    f"data.val_size must be less than {len(images)}, the number of training "
+                    f"images, got {self.val_size}"
+                )
+            train = images[:count]
+            if self.binarization is not Binarization.DYNAMIC:
+                train = self._binarize(train, "train")
+            self._splits["train"] = ImageTensors(train, labels[:count])
+            val = self._binarize(images[count:], "val")
+            self._splits["val"] = ImageTensors(val, labels[count:])
+        if stage == "test" and "test" not in self._splits:
+            images, labels = self._read(train=False)
+            self._splits["test"] = ImageTensors(self._binarize(images, "test"), labels)
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Return shuffled batches of the training images."""
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader | list[Any]:
+        """Return batches of the validation images, in order; none with ``val_size=0``."""
+        return self._loader("val", shuffle=False) if self.val_size else []
+
+    def test_dataloader(self) -> ResumableLoader:
+        """Return batches of the test images, in order."""
+        return self._loader("test", shuffle=False)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Scale a batch to [0, 1], on its device, and sample it if that is due."""
+        images, labels = batch
+        x = to_float(images)
+        if self.binarization is Binarization.DYNAMIC and self._is_training():
+            x = sample(x)
+        return x, labels
+
+    def examples(self, count: int) -> Batch:
+        """Return ``count`` images and labels that are the same at every call, for pictures.
+
+        The first validation images; with ``val_size=0`` the first training images. Never test
+        images.
+        """
+        split: Split = "val" if self.val_size else "train"
+        data = self._splits[split]
+        images = data.images[:count]
+        if split == "train":
+            images = self._binarize(images, "train")
+        return to_float(images), data.labels[:count]
+
+    def fingerprint(self) -> str:
+        """Return a short hash of the training images as they are read, for the run's summary."""
+        return hashlib.sha256(self._splits["train"].images.numpy().tobytes()).hexdigest()[:16]
+
+    def _is_training(self) -> bool:
+        return self.trainer is None or self.trainer.training
+
+    def _read(self, train: bool) -> tuple[Tensor, Tensor]:
+        source = getattr(datasets, self.dataset)(self.root, train=train)
+        images = source.data.reshape(len(source.data), *self.image_shape)
+        return images, source.targets
+
+    def _binarize(self, images: Tensor, split: Split) -> Tensor:
+        return binarize_once(images, self.binarization, BINARIZATION_SEEDS[split])
+
+    def _loader(self, split: Split, shuffle: bool) -> ResumableLoader:
+        data = self._splits[split]
+        trainer = self.trainer
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        order = EpochOrder(len(data), shuffle, self.seed)
+        batches = GlobalBatches(order, self.batch_size, rank, world_size)
+        return ResumableLoader(data, batches, pin_memory=torch.cuda.is_available())

@@ -1,0 +1,19 @@
+"""Which latent dimensions a model uses."""
+
+from torch import Tensor
+
+ACTIVE_VARIANCE = 0.01
+
+
+def active_units(posterior_means: Tensor) -> Tensor:
+    """Tell which latent dimensions are active: Var_x(E_q[z_d|x]) > 0.01.
+
+    Burda et al. 2016, §5.2, arXiv:1509.00519.
+
+    Args:
+        posterior_means: E_q[z|x] of many images, (N, D).
+
+    Returns:
+        Booleans, (D,).
+    """
+    return posterior_means.var(0) > ACTIVE_VARIANCE

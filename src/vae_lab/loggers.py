@@ -1,0 +1,127 @@
+"""Where metrics go: TensorBoard and a CSV file, both made to be continued."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import OmegaConf
+from torch.utils.tensorboard.summary import hparams
+
+# Charts that show training and validation together: rate and distortion are the two terms of the
+# ELBO (Alemi et al. 2018, arXiv:1711.00464).
+CHARTS = {
+    "ELBO": {"elbo, nats": ["Multiline", ["(train|val)/elbo.*"]]},
+    "rate and distortion": {
+        "rate: KL, nats": ["Multiline", ["(train|val)/kl"]],
+        "distortion: −reconstruction, nats": ["Multiline", ["(train|val)/reconstruction.*"]],
+    },
+    "objective": {
+        "loss, nats": ["Multiline", ["(train|val)/loss"]],
+        "beta": ["Multiline", ["train/beta"]],
+    },
+}
+
+
+class TensorBoard(TensorBoardLogger):
+    """TensorBoard files in the run directory itself.
+
+    Args:
+        run_dir: the run directory.
+    """
+
+    def __init__(self, run_dir: str) -> None:
+        super().__init__(run_dir, name="", version="", default_hp_metric=False)
+
+    def continue_from(self, step: int) -> None:
+        """Hide the points at ``step`` and later, which a resumed run writes again."""
+        self._kwargs["purge_step"] = step
+
+    @rank_zero_only
+    def describe(self, config: Mapping[str, Any], metric: str) -> None:
+        """Write what the run is: its configuration, its charts, its HParams row.
+
+        Args:
+            config: the resolved configuration.
+            metric: the scalar that stands in the HParams table.
+        """
+        text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+        self.experiment.add_text("config", f"```yaml\n{text}```")
+        self.experiment.add_custom_scalars(CHARTS)
+        # SummaryWriter.add_hparams would open a second run; the row takes its metric from the curve
+        for summary in hparams(_flat(config), {metric: 0.0}):
+            self.experiment.file_writer.add_summary(summary)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Flush. The configuration stands in ``.hydra``, so no hparams.yaml is written."""
+        self.experiment.flush()
+
+
+class MetricsCSV(Logger):
+    """Appends every scalar to ``metrics.csv``: step, epoch, metric, value.
+
+    Lightning's own CSVLogger deletes an existing file, and with it the curve before a resume.
+
+    Args:
+        run_dir: the run directory.
+    """
+
+    COLUMNS = ("step", "epoch", "metric", "value")
+
+    def __init__(self, run_dir: str) -> None:
+        super().__init__()
+        self.path = Path(run_dir) / "metrics.csv"
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """A run directory has no versions."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Do nothing: the configuration stands in ``.hydra``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append one row per metric."""
+        if not self.path.exists():
+            self._rewrite([])
+        epoch = metrics.get("epoch", "")
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            for name, value in metrics.items():
+                if name != "epoch":
+                    writer.writerow([step, epoch, name, value])
+
+    @rank_zero_only
+    def continue_from(self, step: int) -> None:
+        """Drop the rows at ``step`` and later, which a resumed run writes again."""
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) < step]
+            self._rewrite(rows)
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+    """Return nested settings as one dictionary with dotted keys, for the HParams table."""
+    flat: dict[str, bool | int | float | str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
+    return flat

@@ -1,0 +1,189 @@
+"""The LightningModule: steps, metrics, optimiser."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from vae_lab.evaluation import log_marginal
+from vae_lab.likelihoods import Pixels
+from vae_lab.objectives import Bound, Objective
+from vae_lab.schedules import Constant, Schedule
+from vae_lab.seeding import derived_seed
+from vae_lab.vae import VAE
+
+Split = Literal["train", "val", "test"]
+Batch = tuple[Tensor, Tensor]
+
+SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
+
+
+class VAEModule(pl.LightningModule):
+    """Trains a model on an objective.
+
+    One code path scores every split, with the same objective weights. Metrics are ``split/name``,
+    nats per image: ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as
+    ``beta``, and ``test/nll``. ``train/…`` are means over the steps since they were last logged.
+
+    Args:
+        model: the VAE.
+        objective: what is maximised.
+        optimizer: parameters → optimiser.
+        schedule: epoch → factor of the learning rate.
+        pixels: ``binary`` or ``grey``, what the batches hold.
+        nll_samples: K, importance samples per test image for ``test/nll``.
+        compile_model: whether ``torch.compile`` fuses the model's forward pass.
+        seed: of every random number drawn while training and scoring.
+
+    Raises:
+        ValueError: if ``nll_samples`` is less than 1.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        objective: Objective,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        schedule: Schedule,
+        pixels: Pixels,
+        nll_samples: int,
+        compile_model: bool,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        if nll_samples < 1:
+            raise ValueError(f"evaluation.num_samples must be at least 1, got {nll_samples}")
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.nll_samples = nll_samples
+        self.seed = seed
+        self._draw = torch.compile(model.draw) if compile_model else model.draw
+        self._train_sums: dict[str, Tensor] = {}
+        self._train_steps = 0
+        caveat = model.likelihood.caveat(pixels)
+        if caveat is not None:
+            rank_zero_warn(caveat)
+        self._is_likelihood = caveat is None
+        self._suffix = model.likelihood.suffix(pixels)
+
+    def metric_name(self, name: str) -> str:
+        """Return the name under which ``elbo`` and the like are reported for this data."""
+        return name + self._suffix if name.endswith(("elbo", "reconstruction")) else name
+
+    @property
+    def epoch(self) -> float:
+        """Epochs trained so far, fractions included."""
+        return self.trainer.global_step / self._steps_per_epoch
+
+    @property
+    def _steps_per_epoch(self) -> float:
+        return self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Fix the random numbers of this training batch, its binarisation included."""
+        if self.trainer.training:
+            batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            self._set_seed("train", self.current_epoch, batches)
+        return batch
+
+    def on_validation_epoch_start(self) -> None:
+        """Fix the random numbers of validation, so that epochs differ by the weights alone."""
+        self._set_seed("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Fix the random numbers of testing."""
+        self._set_seed("test")
+
+    def _set_seed(self, split: Split, *position: int) -> None:
+        torch.manual_seed(
+            derived_seed(self.seed, SPLIT_SEEDS[split], self.global_rank, *position)
+        )
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Return the loss of one batch, nats per image."""
+        loss, bound = self._score(batch)
+        self._accumulate(self._metrics(loss, bound))
+        step = self.trainer.global_step + 1
+        if step % self.trainer.log_every_n_steps == 0:
+            self._log_train_means()
+        if self.device.type == "cpu" or step % self.trainer.log_every_n_steps == 0:
+            self._require_finite("train/loss", loss)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Score one batch of validation images."""
+        self._log_means("val", len(batch[0]), self._metrics(*self._score(batch)))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Score one batch of test images, importance-sampled log-likelihood included."""
+        loss, bound = self._score(batch)
+        metrics = self._metrics(loss, bound)
+        if self._is_likelihood and "elbo" in bound.parts:
+            metrics["nll"] = -log_marginal(self.model, batch[0], self.nll_samples).mean()
+        self._log_means("test", len(batch[0]), metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Refuse to go on, and to keep a checkpoint, once a metric is not finite."""
+        for name, value in self.trainer.callback_metrics.items():
+            if name.startswith("val/"):
+                self._require_finite(name, value)
+
+    def _score(self, batch: Batch) -> tuple[Tensor, Bound]:
+        draw = self._draw(batch[0], self.objective.num_samples)
+        bound = self.objective(draw, self.epoch)
+        return -bound.surrogate, bound
+
+    def _metrics(self, loss: Tensor, bound: Bound) -> dict[str, Tensor]:
+        means = {self.metric_name(name): part.detach().mean() for name, part in bound.parts.items()}
+        scheduled = {name: loss.new_tensor(value) for name, value in bound.scheduled.items()}
+        return {"loss": -bound.value.detach().mean(), **means, **scheduled}
+
+    def _log_means(self, split: Split, batch_size: int, metrics: Mapping[str, Tensor]) -> None:
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        self.log_dict(named, batch_size=batch_size, on_epoch=True, sync_dist=True)
+
+    def _accumulate(self, metrics: Mapping[str, Tensor]) -> None:
+        for name, value in metrics.items():
+            self._train_sums[name] = self._train_sums.get(name, 0) + value
+        self._train_steps += 1
+
+    def _log_train_means(self) -> None:
+        means = {f"train/{name}": s / self._train_steps for name, s in self._train_sums.items()}
+        self.log_dict(means, sync_dist=True)
+        self._train_sums, self._train_steps = {}, 0
+
+    def _require_finite(self, name: str, value: Tensor) -> None:
+        if not math.isfinite(value.item()):
+            raise FloatingPointError(
+                f"{name} is {value.item()} at step {self.trainer.global_step} "
+                f"(epoch {self.current_epoch}); training stopped, the last good checkpoint is "
+                "kept. Try a lower optimizer.lr or trainer.gradient_clip_val=1"
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the last validation's metrics, and the running means that a resumed run goes on with."""
+        metrics = self.trainer.callback_metrics.items()
+        checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
+        checkpoint["train_means"] = {"sums": self._train_sums, "steps": self._train_steps}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the running means."""
+        self._train_sums = checkpoint["train_means"]["sums"]
+        self._train_steps = checkpoint["train_means"]["steps"]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser, and its learning-rate schedule unless that is constant."""
+        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        if isinstance(self.schedule, Constant):
+            return optimizer
+        factors = LambdaLR(optimizer, lambda step: self.schedule(step / self._steps_per_epoch))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": factors, "interval": "step"}}

@@ -1,0 +1,186 @@
+"""Pictures: tensors → ``PIL.Image``. No training, no configuration.
+
+Drawn with matplotlib's Agg canvas and without pyplot, so that nothing is kept alive between
+pictures and several may be drawn at once.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torch.distributions import Normal
+from torchvision.utils import make_grid
+
+# Petroff 2021, arXiv:2107.02270: ten colours that colour-blind readers can tell apart.
+CLASS_COLORS = [
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+]  # fmt: skip
+ACTIVE, INACTIVE = CLASS_COLORS[0], "#cccccc"
+DPI = 150
+QUANTILE_MARGIN = 0.02
+
+
+def image_rows(rows: Mapping[str, Tensor], title: str) -> Image.Image:
+    """Show images in labelled rows, one row above the other.
+
+    Args:
+        rows: label → images (N, C, H, W) in [0, 1], the same N for all.
+        title: what the picture shows.
+    """
+    count = max(len(images) for images in rows.values())
+    figure, axes = _figure(0.55 * count + 1.3, 0.6 * len(rows) + 0.45)
+    tiles = torch.cat([images.cpu() for images in rows.values()])
+    mosaic = make_grid(tiles.clamp(0, 1), nrow=count, padding=2, pad_value=1)
+    axes.imshow(mosaic.permute(1, 2, 0), interpolation="nearest")
+    step = mosaic.shape[1] / len(rows)
+    axes.set_yticks([step * (row + 0.5) for row in range(len(rows))], list(rows))
+    axes.set_xticks([])
+    _bare(axes)
+    axes.set_title(title)
+    return _render(figure)
+
+
+def image_grid(images: Tensor, title: str) -> Image.Image:
+    """Show images (N, C, H, W) in [0, 1] in a square grid."""
+    columns = round(len(images) ** 0.5)
+    mosaic = make_grid(images.cpu().clamp(0, 1), nrow=columns, padding=2, pad_value=1)
+    figure, axes = _figure(0.5 * columns + 0.2, 0.5 * columns + 0.5)
+    axes.imshow(mosaic.permute(1, 2, 0), interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title)
+    return _render(figure)
+
+
+def latent_scatter(codes: Tensor, labels: Tensor, title: str) -> Image.Image:
+    """Show codes coloured by class: two dimensions as they are, more by their principal components.
+
+    Args:
+        codes: posterior means, (N, D). One dimension is drawn against the class.
+        labels: class of each, (N,).
+        title: what the picture shows.
+    """
+    points, names = project_to_plane(codes.cpu(), labels.cpu())
+    figure, axes = _figure(6.2, 5.6)
+    for label in labels.unique().tolist():
+        chosen = points[labels.cpu() == label]
+        color = CLASS_COLORS[label % len(CLASS_COLORS)]
+        axes.scatter(*chosen.T, s=5, alpha=0.6, linewidths=0, color=color, label=str(label))
+        axes.annotate(
+            str(label), tuple(chosen.median(0).values.tolist()), ha="center", va="center",
+            weight="bold", bbox={"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5},
+        )  # fmt: skip
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)  # type: ignore[union-attr]
+    return _render(figure)
+
+
+def project_to_plane(codes: Tensor, labels: Tensor) -> tuple[Tensor, tuple[str, str]]:
+    """Return codes (N, D) as points of a plane (N, 2), and the names of its axes.
+
+    More than two dimensions are projected on the first two principal components, whose names state
+    the share of the variance they explain.
+    """
+    match codes.shape[1]:
+        case 1:
+            return torch.column_stack([codes[:, 0], labels]), ("z₁", "class")
+        case 2:
+            return codes, ("z₁", "z₂")
+    centred = codes - codes.mean(0)
+    _, singular_values, directions = torch.linalg.svd(centred, full_matrices=False)
+    explained = singular_values.square() / singular_values.square().sum()
+    names = [f"PC {i + 1} ({explained[i]:.0%} of the variance)" for i in range(2)]
+    return centred @ directions[:2].T, (names[0], names[1])
+
+
+def plane_coordinates(size: int, spacing: str, extent: float) -> Tensor:
+    """Return ``size`` coordinates along one axis of a two-dimensional latent space.
+
+    Args:
+        size: number of coordinates.
+        spacing: ``linear`` over [−extent, extent], or ``quantile``: normal quantiles, so that
+            equal steps hold equal prior mass (Kingma & Welling 2014, figure 4).
+        extent: half the width of the linear range.
+
+    Raises:
+        ValueError: if ``spacing`` is neither.
+    """
+    if spacing == "linear":
+        return torch.linspace(-extent, extent, size)
+    if spacing == "quantile":
+        return Normal(0.0, 1.0).icdf(torch.linspace(QUANTILE_MARGIN, 1 - QUANTILE_MARGIN, size))
+    raise ValueError(f"spacing must be linear or quantile, got {spacing}")
+
+
+def plane_grid(coordinates: Tensor) -> Tensor:
+    """Return all points (z₁, z₂), (S², 2), row by row from the top left: z₂ falls, z₁ rises."""
+    second, first = torch.meshgrid(coordinates.flip(0), coordinates, indexing="ij")
+    return torch.stack([first, second], -1).reshape(-1, 2)
+
+
+def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
+    """Show the images (S², C, H, W) decoded at ``plane_grid(coordinates)``, with their axes."""
+    size = len(coordinates)
+    mosaic = make_grid(images.cpu().clamp(0, 1), nrow=size, padding=0)
+    figure, axes = _figure(6.4, 6.6)
+    axes.imshow(mosaic.permute(1, 2, 0), interpolation="nearest")
+    step = mosaic.shape[1] / size
+    shown = np.unique(np.linspace(0, size - 1, min(size, 5)).round().astype(int))
+    places = [step * (index + 0.5) for index in shown]
+    axes.set_xticks(places, [f"{coordinates[index]:.1f}" for index in shown])
+    axes.set_yticks(places, [f"{coordinates[size - 1 - index]:.1f}" for index in shown])
+    axes.set_xlabel("z₁")
+    axes.set_ylabel("z₂")
+    _bare(axes)
+    axes.set_title(title)
+    return _render(figure)
+
+
+def kl_bars(kl_per_dim: Tensor, active: Tensor, title: str) -> Image.Image:
+    """Show the KL of each latent dimension (D,), largest first; inactive ones are grey.
+
+    Args:
+        kl_per_dim: nats, (D,).
+        active: booleans, (D,).
+        title: what the picture shows.
+    """
+    order = kl_per_dim.cpu().argsort(descending=True)
+    heights = kl_per_dim.cpu()[order]
+    colors = [ACTIVE if active[index] else INACTIVE for index in order]
+    figure, axes = _figure(max(4.5, 0.22 * len(order) + 1.5), 3.2)
+    axes.bar(range(len(order)), heights, color=colors)
+    axes.set_xticks(range(len(order)), [str(index + 1) for index in order.tolist()])
+    axes.tick_params(axis="x", labelsize=7, rotation=0 if len(order) <= 30 else 90)  # noqa: PLR2004
+    axes.set_xlabel("latent dimension, by KL; inactive ones grey")
+    axes.set_ylabel("KL, nats")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title)
+    return _render(figure)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a new figure of ``width`` × ``height`` inches with one pair of axes."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _bare(axes: Axes) -> None:
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _render(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")

@@ -1,0 +1,36 @@
+"""What the terminal says at the end of a run."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+UNITLESS = ("beta", "active_units")
+
+
+def unit(metric: str) -> str:
+    """Return the unit of a metric by its name."""
+    name = metric.rpartition("/")[2]
+    return "" if name in UNITLESS else "nats/image"
+
+
+def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
+    """Print the test metrics as a table, and where to look at the run."""
+    console = Console()
+    tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
+    if tested:
+        table = Table(title=f"{summary['name']} · best checkpoint · {summary['epochs']} epochs")
+        table.add_column("metric")
+        table.add_column("value", justify="right")
+        table.add_column("unit")
+        for name, value in tested.items():
+            samples = f"  (K = {summary['nll_samples']})" if name.endswith("nll") else ""
+            table.add_row(name, f"{value:.2f}", unit(name) + samples)
+        console.print(table)
+    where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
+    console.print(f"status    {summary['status']} after {summary['seconds']:.0f} s", highlight=False)
+    console.print(f"pictures  {where / 'images'}", highlight=False, soft_wrap=True)
+    console.print(f"curves    tensorboard --logdir {where}", highlight=False, soft_wrap=True)
+    if summary["status"] == "interrupted":
+        console.print(f"go on     python train.py resume={where}", highlight=False, soft_wrap=True)

@@ -1,0 +1,131 @@
+"""The run directory: what is written there, and how a run is opened again.
+
+::
+
+    runs/<name>/<date>_<time>/
+      .hydra/                    the composed configuration and the overrides
+      checkpoints/{best,last}.ckpt
+      events.out.tfevents.*      TensorBoard
+      metrics.csv                step, epoch, metric, value
+      images/*.png               the final pictures
+      summary.json               final metrics, seconds, versions, status, ...
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import hydra.utils
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+if TYPE_CHECKING:
+    from vae_lab.vae import VAE
+
+CONFIG = Path(".hydra") / "config.yaml"
+SUMMARY = "summary.json"
+
+
+def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
+    """Build the object that ``config`` describes; the one place where Hydra does so.
+
+    Raises:
+        ValueError: if a constructor refuses its arguments; the message is the constructor's own.
+    """
+    try:
+        return hydra.utils.instantiate(config, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | TypeError | ImportError):
+            raise ValueError(str(cause)) from error
+        raise
+
+
+class ResumeInPlace(Callback):
+    """Makes ``resume=<run directory>`` run in that directory and leave its ``.hydra`` as it is."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Redirect Hydra's output directory before it is made."""
+        if config.resume is not None and is_run(Path(config.resume)):
+            with open_dict(config):
+                config.hydra.run.dir = config.resume
+                config.hydra.output_subdir = None
+
+
+def is_run(path: Path) -> bool:
+    """Tell whether ``path`` is the directory of a run."""
+    return (path / CONFIG).is_file()
+
+
+def load_config(run_dir: Path) -> DictConfig:
+    """Return the configuration of a run, with the run directory where it lies now.
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run.
+    """
+    if not is_run(run_dir):
+        raise FileNotFoundError(f"{run_dir} is not a run directory: it has no {CONFIG}")
+    config = cast(DictConfig, OmegaConf.load(run_dir / CONFIG))
+    OmegaConf.set_struct(config, True)
+    config.run_dir = str(run_dir.resolve())
+    return config
+
+
+def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
+    """Return the configuration of the run to resume, changed by ``overrides``.
+
+    Only values may change (``trainer.max_epochs=20``), not choices of a group (``model=conv``).
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run.
+        ValueError: if an override does not fit the configuration.
+    """
+    config = load_config(run_dir)
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key, value = override.key_or_group, override.value()
+        if key == "resume":
+            continue
+        try:
+            if OmegaConf.is_dict(OmegaConf.select(config, key, throw_on_missing=False)):
+                raise ValueError(f"a resumed run keeps its {key}; {override.input_line} is refused")
+            OmegaConf.update(config, key, value, force_add=override.is_add())
+        except OmegaConfBaseException as error:
+            raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
+    config.resume = str(run_dir)
+    return config
+
+
+def load_model(run_dir: Path, checkpoint: str = "best") -> "VAE":
+    """Return the trained model of a run, in evaluation mode, on the CPU.
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run, or has no such checkpoint.
+    """
+    import torch  # noqa: PLC0415 - Hydra imports this module before torch is needed
+
+    config = load_config(run_dir)
+    path = run_dir / "checkpoints" / f"{checkpoint}.ckpt"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; the run saved no checkpoint")
+    model = instantiate(config.model)
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "model."
+    model.load_state_dict({k.removeprefix(prefix): v for k, v in state.items()})
+    return model.eval()
+
+
+def read_summary(run_dir: Path) -> dict[str, Any]:
+    """Return what ``summary.json`` holds, or nothing if there is none."""
+    path = run_dir / SUMMARY
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:
+    """Write ``summary.json``, whole or not at all."""
+    aside = run_dir / f".{SUMMARY}.{os.getpid()}"
+    aside.write_text(json.dumps(summary, indent=2) + "\n")
+    aside.replace(run_dir / SUMMARY)

@@ -1,0 +1,153 @@
+"""Numbers that change while a model trains: epoch → value.
+
+A schedule is a function of the *epoch as a real number* (2.5 is the middle of the third epoch), not
+of the step, so that it means the same at every batch size and reads as papers state it. The same
+shapes anneal β in an objective and scale the learning rate of an optimiser.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Schedule(Protocol):
+    """A value that depends on how far training has come."""
+
+    def __call__(self, epoch: float) -> float:
+        """Return the value at ``epoch`` (epochs done so far, fractions included)."""
+        ...
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{name} must be greater than 0, got {value}")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same ``value`` at every epoch."""
+
+    value: float
+
+    def __call__(self, epoch: float) -> float:  # noqa: ARG002
+        return self.value
+
+
+@dataclass(frozen=True)
+class LinearWarmup:
+    """A straight line from ``start`` to ``end`` over the first ``epochs``, then constant.
+
+    As β: KL warm-up (Bowman et al. 2016, §3.1, arXiv:1511.06349; Sønderby et al. 2016, §2.3,
+    arXiv:1602.02282).
+
+    Raises:
+        ValueError: if ``epochs`` is not positive.
+    """
+
+    start: float
+    end: float
+    epochs: float
+
+    def __post_init__(self) -> None:
+        _require_positive("epochs", self.epochs)
+
+    def __call__(self, epoch: float) -> float:
+        return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
+
+
+@dataclass(frozen=True)
+class Cyclic:
+    """Repeated linear warm-ups: each cycle rises for its first part, then rests at ``end``.
+
+    Cyclical annealing (Fu et al. 2019, eq. 6, arXiv:1903.10145); ``ramp`` is their R.
+
+    Args:
+        start: the value where each cycle begins.
+        end: the value where each cycle rests.
+        epochs: the length of one cycle, epochs.
+        ramp: the part of a cycle, in (0, 1], that rises.
+
+    Raises:
+        ValueError: if ``epochs`` or ``ramp`` is outside its range.
+    """
+
+    start: float
+    end: float
+    epochs: float
+    ramp: float
+
+    def __post_init__(self) -> None:
+        _require_positive("epochs", self.epochs)
+        if not 0 < self.ramp <= 1:
+            raise ValueError(f"ramp must be in (0, 1], got {self.ramp}")
+
+    def __call__(self, epoch: float) -> float:
+        progress = (epoch % self.epochs) / self.epochs
+        return self.start + (self.end - self.start) * min(progress / self.ramp, 1.0)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Linear warm-up from 0 to 1, then half a cosine down to ``final`` at ``epochs``.
+
+    Without restarts (Loshchilov & Hutter 2017, eq. 5, arXiv:1608.03983).
+
+    Raises:
+        ValueError: unless 0 ≤ ``warmup_epochs`` < ``epochs``.
+    """
+
+    warmup_epochs: float
+    epochs: float
+    final: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise ValueError(
+                f"warmup_epochs must be at least 0 and less than epochs={self.epochs}, "
+                f"got {self.warmup_epochs}"
+            )
+
+    def __call__(self, epoch: float) -> float:
+        if epoch < self.warmup_epochs:
+            return epoch / self.warmup_epochs
+        progress = min((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 1.0)
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Start at 1 and multiply by ``gamma`` at each epoch in ``milestones``.
+
+    Raises:
+        ValueError: if ``milestones`` do not increase.
+    """
+
+    milestones: Sequence[float]
+    gamma: float
+
+    def __post_init__(self) -> None:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones must increase, got {list(self.milestones)}")
+
+    def __call__(self, epoch: float) -> float:
+        return self.gamma ** bisect_right(self.milestones, epoch)
+
+
+def as_schedule(value: float | str, named: Mapping[str, Schedule]) -> Schedule:
+    """Return the schedule a user means by a number or by a name.
+
+    Args:
+        value: a number, which is constant, or a key of ``named``.
+        named: the schedules that have a name.
+
+    Raises:
+        ValueError: if ``value`` is a name that ``named`` lacks.
+    """
+    if isinstance(value, str):
+        if value not in named:
+            choices = ", ".join(sorted(named))
+            raise ValueError(f"'{value}' is neither a number nor a schedule; choose from {choices}")
+        return named[value]
+    return Constant(value)

@@ -1,0 +1,230 @@
+"""One run from configuration to summary: build, fit, test, write down."""
+
+import logging
+import pickle
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lab import environment, report, runs
+from vae_lab.callbacks.stopwatch import Stopwatch
+from vae_lab.data import MNISTDataModule
+from vae_lab.loggers import MetricsCSV, TensorBoard
+from vae_lab.module import VAEModule
+from vae_lab.runs import instantiate
+
+# What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
+USER_ERRORS = (ValueError, OSError, FloatingPointError, MisconfigurationException)
+INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
+
+# Lightning's advice that does not fit: data lie in memory, and checkpoints are replaced on purpose.
+UNWANTED_WARNINGS = (
+    "The '.*_dataloader' does not have many workers",
+    "Checkpoint directory .* exists and is not empty",
+    "The number of training batches .* is smaller than the logging interval",
+    "Total length of `ResumableLoader` across ranks is zero",
+    "You defined a `validation_step` but have no `val_dataloader`",
+)
+
+
+@dataclass
+class Experiment:
+    """Everything that a configuration describes, built."""
+
+    datamodule: MNISTDataModule
+    module: VAEModule
+    trainer: pl.Trainer
+    stopwatch: Stopwatch
+    monitor: str | None
+
+
+def train(cfg: DictConfig) -> float | None:
+    """Run the experiment that ``cfg`` describes, in its run directory.
+
+    Returns:
+        The value of ``cfg.monitor`` at the best epoch, for a sweep to optimise; None without
+        validation.
+
+    Raises:
+        SystemExit: with one line that says what to do if the user can mend it, or with status 130
+            after Ctrl-C.
+    """
+    _quieten()
+    try:
+        if cfg.resume:
+            overrides = list(HydraConfig.get().overrides.task)
+            cfg = runs.resumed_config(Path(cfg.resume), overrides)
+        run_dir = Path(cfg.run_dir)
+        checkpoint = _last_checkpoint(run_dir) if cfg.resume else None
+        experiment = build(cfg)
+        _claim(run_dir, resumed=bool(cfg.resume))
+        metrics = _run(cfg, run_dir, experiment, checkpoint)
+    except USER_ERRORS as error:
+        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    return metrics.get(experiment.monitor) if experiment.monitor else None
+
+
+def build(cfg: DictConfig) -> Experiment:
+    """Instantiate everything that ``cfg`` describes.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    datamodule = instantiate(cfg.data)
+    module = VAEModule(
+        model=instantiate(cfg.model),
+        objective=instantiate(cfg.objective),
+        optimizer=instantiate(cfg.optimizer),
+        schedule=instantiate(cfg.schedule),
+        pixels=datamodule.pixels,
+        nll_samples=cfg.evaluation.num_samples,
+        compile_model=cfg.compile,
+        seed=cfg.seed,
+    )
+    monitor = module.metric_name(cfg.monitor) if cfg.data.val_size else None
+    cfg.monitor = monitor
+    stopwatch = Stopwatch()
+    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
+    trainer = instantiate(cfg.trainer, callbacks=[stopwatch, *callbacks], logger=loggers)
+    return Experiment(datamodule, module, trainer, stopwatch, monitor)
+
+
+def _run(
+    cfg: DictConfig, run_dir: Path, experiment: Experiment, checkpoint: Path | None
+) -> dict[str, float]:
+    """Fit, test, and write down how it ended, whatever happens."""
+    began = time.time()
+    before = runs.read_summary(run_dir).get("seconds", 0.0)
+    metrics: dict[str, float] = {}
+    status = "failed"
+    try:
+        metrics = _fit_and_test(cfg, run_dir, experiment, checkpoint)
+        status = "completed"
+    except (KeyboardInterrupt, SystemExit):
+        status = "interrupted"
+        metrics = _metrics(experiment.trainer)
+        raise SystemExit(INTERRUPTED) from None
+    except Exception:
+        (run_dir / "traceback.txt").write_text(traceback.format_exc())
+        raise
+    finally:
+        if rank_zero_only.rank == 0:
+            summary = _summarise(cfg, experiment, metrics)
+            summary |= {"status": status, "seconds": before + time.time() - began}
+            runs.write_summary(run_dir, summary)
+            report.print_outcome(run_dir, summary)
+    return metrics
+
+
+def _fit_and_test(
+    cfg: DictConfig, run_dir: Path, experiment: Experiment, checkpoint: Path | None
+) -> dict[str, float]:
+    trainer, module, datamodule = experiment.trainer, experiment.module, experiment.datamodule
+    for logger in trainer.loggers:
+        if checkpoint is not None and isinstance(logger, TensorBoard | MetricsCSV):
+            logger.continue_from(_load(checkpoint)["global_step"])
+        if isinstance(logger, TensorBoard):
+            config: Any = OmegaConf.to_container(cfg, resolve=True)
+            logger.describe(config, experiment.monitor or "test/loss")
+    trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
+    best = run_dir / "checkpoints" / "best.ckpt"
+    validation = _load(best)["metrics"] if best.exists() else {}
+    trainer.test(
+        module, datamodule=datamodule, ckpt_path=best if best.exists() else None, verbose=False
+    )
+    return validation | _metrics(trainer)
+
+
+def _metrics(trainer: pl.Trainer) -> dict[str, float]:
+    """Return the scalars of the last validation or test, as plain numbers."""
+    return {
+        name: value.item()
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith(("val/", "test/"))
+    }
+
+
+def _summarise(
+    cfg: DictConfig, experiment: Experiment, metrics: dict[str, float]
+) -> dict[str, Any]:
+    trainer, stopwatch = experiment.trainer, experiment.stopwatch
+    return {
+        "name": cfg.name,
+        "metrics": metrics,
+        "units": {name: report.unit(name) for name in metrics},
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "training_seconds": stopwatch.elapsed,
+        "images_per_second": stopwatch.images / stopwatch.elapsed if stopwatch.elapsed else 0.0,
+        "parameters": sum(p.numel() for p in experiment.module.parameters()),
+        "nll_samples": cfg.evaluation.num_samples,
+        "binarization": cfg.data.binarization,
+        "seed": cfg.seed,
+        "dataset": experiment.datamodule.fingerprint(),
+        "hardware": environment.hardware(trainer.strategy.root_device, trainer.world_size),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit(),
+    }
+
+
+def _claim(run_dir: Path, resumed: bool) -> None:
+    """Mark the run as started.
+
+    Raises:
+        FileExistsError: if another run has used the directory.
+    """
+    if rank_zero_only.rank != 0:
+        return
+    summary = runs.read_summary(run_dir)
+    if summary and not resumed:
+        raise FileExistsError(
+            f"{run_dir} holds a run already; continue it with resume={run_dir}, or give another name"
+        )
+    runs.write_summary(run_dir, summary | {"status": "running"})
+
+
+def _last_checkpoint(run_dir: Path) -> Path | None:
+    """Return where to go on: ``last.ckpt``, or None if the first epoch was not finished.
+
+    Raises:
+        ValueError: if the checkpoint is not safe to load.
+    """
+    path = run_dir / "checkpoints" / "last.ckpt"
+    if not path.exists():
+        return None
+    _load(path)
+    return path
+
+
+def _load(checkpoint: Path) -> dict[str, Any]:
+    """Return the contents of a checkpoint, provided that they are data and not code.
+
+    Raises:
+        ValueError: if they are not, or the file is damaged.
+    """
+    try:
+        return torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{checkpoint} is damaged or holds code instead of weights, and was not loaded. Resume "
+            "from a checkpoint that vae-lab wrote, or start a new run"
+        ) from error
+
+
+def _quieten() -> None:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in UNWANTED_WARNINGS:
+        warnings.filterwarnings("ignore", message)

@@ -1,0 +1,16 @@
+"""Train one VAE, or a sweep of them: ``python train.py [option=value ...]``."""
+
+import hydra
+from omegaconf import DictConfig
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> float | None:
+    """Compose the experiment from ``conf/`` and run it."""
+    from vae_lab.training import train  # noqa: PLC0415 - keeps --help and --cfg free of torch
+
+    return train(cfg)
+
+
+if __name__ == "__main__":
+    main()
