@@ -27,8 +27,11 @@ from vae_lab.runs import instantiate
 USER_ERRORS = (ValueError, OSError, FloatingPointError, MisconfigurationException)
 INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
-# Lightning's advice that does not fit: data lie in memory, and checkpoints are replaced on purpose.
+# Lightning's advice that does not fit, and a deprecation inside it: data lie in memory, checkpoints
+# are replaced on purpose, and the module's hook precedes the data module's on purpose.
 UNWANTED_WARNINGS = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "You have overridden `on_before_batch_transfer` in `LightningModule`",
     "The '.*_dataloader' does not have many workers",
     "Checkpoint directory .* exists and is not empty",
     "The number of training batches .* is smaller than the logging interval",
@@ -59,7 +62,7 @@ def train(cfg: DictConfig) -> float | None:
         SystemExit: with one line that says what to do if the user can mend it, or with status 130
             after Ctrl-C.
     """
-    _quieten()
+    quieten()
     try:
         if cfg.resume:
             overrides = list(HydraConfig.get().overrides.task)
@@ -223,7 +226,8 @@ def _load(checkpoint: Path) -> dict[str, Any]:
         ) from error
 
 
-def _quieten() -> None:
+def quieten() -> None:
+    """Silence advice that does not fit this program."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in UNWANTED_WARNINGS:

@@ -64,7 +64,7 @@ class MNISTDataModule(pl.LightningDataModule):
         self.val_size = val_size
         self.binarization = Binarization(binarization)
         self.seed = seed
-        self._splits: dict[Split, ImageTensors] = {}
+        self.splits: dict[Split, ImageTensors] = {}
 
     @property
     def pixels(self) -> Pixels:
@@ -97,7 +97,7 @@ class MNISTDataModule(pl.LightningDataModule):
         Raises:
             ValueError: if ``val_size`` leaves nothing to train on, or the images have another shape.
         """
-        if stage in ("fit", "validate") and "train" not in self._splits:
+        if stage in ("fit", "validate") and "train" not in self.splits:
             images, labels = self._read(train=True)
             count = len(images) - self.val_size
             if count < 1:
@@ -108,12 +108,12 @@ class MNISTDataModule(pl.LightningDataModule):
             train = images[:count]
             if self.binarization is not Binarization.DYNAMIC:
                 train = self._binarize(train, "train")
-            self._splits["train"] = ImageTensors(train, labels[:count])
+            self.splits["train"] = ImageTensors(train, labels[:count])
             val = self._binarize(images[count:], "val")
-            self._splits["val"] = ImageTensors(val, labels[count:])
-        if stage == "test" and "test" not in self._splits:
+            self.splits["val"] = ImageTensors(val, labels[count:])
+        if stage == "test" and "test" not in self.splits:
             images, labels = self._read(train=False)
-            self._splits["test"] = ImageTensors(self._binarize(images, "test"), labels)
+            self.splits["test"] = ImageTensors(self._binarize(images, "test"), labels)
 
     def train_dataloader(self) -> ResumableLoader:
         """Return shuffled batches of the training images."""
@@ -142,7 +142,7 @@ class MNISTDataModule(pl.LightningDataModule):
         images.
         """
         split: Split = "val" if self.val_size else "train"
-        data = self._splits[split]
+        data = self.splits[split]
         images = data.images[:count]
         if split == "train":
             images = self._binarize(images, "train")
@@ -150,7 +150,7 @@ class MNISTDataModule(pl.LightningDataModule):
 
     def fingerprint(self) -> str:
         """Return a short hash of the training images as they are read, for the run's summary."""
-        return hashlib.sha256(self._splits["train"].images.numpy().tobytes()).hexdigest()[:16]
+        return hashlib.sha256(self.splits["train"].images.numpy().tobytes()).hexdigest()[:16]
 
     def _is_training(self) -> bool:
         return self.trainer is None or self.trainer.training
@@ -164,7 +164,7 @@ class MNISTDataModule(pl.LightningDataModule):
         return binarize_once(images, self.binarization, BINARIZATION_SEEDS[split])
 
     def _loader(self, split: Split, shuffle: bool) -> ResumableLoader:
-        data = self._splits[split]
+        data = self.splits[split]
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         order = EpochOrder(len(data), shuffle, self.seed)

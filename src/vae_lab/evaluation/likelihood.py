@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lab.vae import Drawable
 
-MAX_PIXELS = 2**24  # decoded pixels held at once: 64 MiB a tensor in float32
+MAX_PIXELS = 2**20  # decoded pixels held at once: 4 MiB a tensor in float32, which a cache can hold
 
 
 @torch.no_grad()
