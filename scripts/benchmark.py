@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from vae_lab import environment, training
+from vae_lab.data.binarization import sample
 
 ROOT = Path(__file__).parents[1]
 BATCH = 128
@@ -72,7 +73,7 @@ def bare_loop(images: Tensor, compile_model: bool, precision: str) -> Epoch:
         order = torch.randperm(len(images))
         for start in range(0, len(images), BATCH):
             batch = images[order[start : start + BATCH]]
-            x = torch.bernoulli(batch.to(torch.float32).div_(255))
+            x = sample(batch)
             with torch.autocast("cpu", torch.bfloat16, enabled=use_bf16):
                 loss = loss_of(x)
             optimizer.zero_grad()
@@ -137,7 +138,6 @@ def measure(variant: dict[str, bool | str], rounds: int) -> dict[str, float]:
                 f"trainer.max_epochs={rounds + 1}",
                 f"trainer.precision={variant['precision']}",
                 f"compile={variant['compile']}",
-                "callbacks.progress=null",
             ]
             cfg = hydra.compose("train", overrides)
         experiment = training.build(cfg)

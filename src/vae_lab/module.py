@@ -16,7 +16,7 @@ from vae_lab.evaluation import log_marginal
 from vae_lab.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
 from vae_lab.schedules import Constant, Schedule
-from vae_lab.seeding import derived_seed
+from vae_lab.seeding import derived_seed, set_random_state
 from vae_lab.vae import VAE
 
 Split = Literal["train", "val", "test"]
@@ -67,8 +67,8 @@ class VAEModule(pl.LightningModule):
         self.nll_samples = nll_samples
         self.seed = seed
         self._draw = torch.compile(model.draw) if compile_model else model.draw
-        self._train_sums: dict[str, Tensor] = {}
-        self._train_steps = 0
+        self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
+        self._count = 0
         caveat = model.likelihood.caveat(pixels)
         if caveat is not None:
             rank_zero_warn(caveat)
@@ -104,32 +104,34 @@ class VAEModule(pl.LightningModule):
         self._set_seed("test")
 
     def _set_seed(self, split: Split, *position: int) -> None:
-        torch.manual_seed(
-            derived_seed(self.seed, SPLIT_SEEDS[split], self.global_rank, *position)
-        )
+        seed = derived_seed(self.seed, SPLIT_SEEDS[split], self.global_rank, *position)
+        set_random_state(self.device, seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Return the loss of one batch, nats per image."""
-        loss, bound = self._score(batch)
-        self._accumulate(self._metrics(loss, bound))
-        step = self.trainer.global_step + 1
-        if step % self.trainer.log_every_n_steps == 0:
-            self._log_train_means()
-        if self.device.type == "cpu" or step % self.trainer.log_every_n_steps == 0:
-            self._require_finite("train/loss", loss)
-        return loss
+        bound = self._bound(batch)
+        terms = self._terms(bound)
+        is_logging_step = (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0
+        if self.device.type == "cpu" or is_logging_step:  # elsewhere, looking means waiting
+            self._require_finite("train/loss", terms[0])
+        self._sums, self._count = self._sums + terms, self._count + 1
+        if is_logging_step:
+            self._log("train", self._metrics(bound, self._sums / self._count), len(batch[0]))
+            self._sums, self._count = 0.0, 0
+        return -bound.surrogate
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Score one batch of validation images."""
-        self._log_means("val", len(batch[0]), self._metrics(*self._score(batch)))
+        bound = self._bound(batch)
+        self._log("val", self._metrics(bound, self._terms(bound)), len(batch[0]))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Score one batch of test images, importance-sampled log-likelihood included."""
-        loss, bound = self._score(batch)
-        metrics = self._metrics(loss, bound)
+        bound = self._bound(batch)
+        metrics = self._metrics(bound, self._terms(bound))
         if self._is_likelihood and "elbo" in bound.parts:
             metrics["nll"] = -log_marginal(self.model, batch[0], self.nll_samples).mean()
-        self._log_means("test", len(batch[0]), metrics)
+        self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
         """Refuse to go on, and to keep a checkpoint, once a metric is not finite."""
@@ -137,29 +139,23 @@ class VAEModule(pl.LightningModule):
             if name.startswith("val/"):
                 self._require_finite(name, value)
 
-    def _score(self, batch: Batch) -> tuple[Tensor, Bound]:
-        draw = self._draw(batch[0], self.objective.num_samples)
-        bound = self.objective(draw, self.epoch)
-        return -bound.surrogate, bound
+    def _bound(self, batch: Batch) -> Bound:
+        return self.objective(self._draw(batch[0], self.objective.num_samples), self.epoch)
 
-    def _metrics(self, loss: Tensor, bound: Bound) -> dict[str, Tensor]:
-        means = {self.metric_name(name): part.detach().mean() for name, part in bound.parts.items()}
-        scheduled = {name: loss.new_tensor(value) for name, value in bound.scheduled.items()}
-        return {"loss": -bound.value.detach().mean(), **means, **scheduled}
+    @staticmethod
+    def _terms(bound: Bound) -> Tensor:
+        """Return the loss and the parts of a bound, averaged over the batch, as one tensor (M,)."""
+        return torch.stack([-bound.value, *bound.parts.values()]).detach().mean(1)
 
-    def _log_means(self, split: Split, batch_size: int, metrics: Mapping[str, Tensor]) -> None:
+    def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor]:
+        """Name ``terms``, and add the scheduled numbers."""
+        names = ["loss", *map(self.metric_name, bound.parts)]
+        scheduled = {name: torch.tensor(value) for name, value in bound.scheduled.items()}
+        return dict(zip(names, terms, strict=True)) | scheduled
+
+    def _log(self, split: Split, metrics: Mapping[str, Tensor], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
-        self.log_dict(named, batch_size=batch_size, on_epoch=True, sync_dist=True)
-
-    def _accumulate(self, metrics: Mapping[str, Tensor]) -> None:
-        for name, value in metrics.items():
-            self._train_sums[name] = self._train_sums.get(name, 0) + value
-        self._train_steps += 1
-
-    def _log_train_means(self) -> None:
-        means = {f"train/{name}": s / self._train_steps for name, s in self._train_sums.items()}
-        self.log_dict(means, sync_dist=True)
-        self._train_sums, self._train_steps = {}, 0
+        self.log_dict(named, batch_size=batch_size, sync_dist=True)
 
     def _require_finite(self, name: str, value: Tensor) -> None:
         if not math.isfinite(value.item()):
@@ -173,12 +169,12 @@ class VAEModule(pl.LightningModule):
         """Add the last validation's metrics, and the running means that a resumed run goes on with."""
         metrics = self.trainer.callback_metrics.items()
         checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
-        checkpoint["train_means"] = {"sums": self._train_sums, "steps": self._train_steps}
+        checkpoint["train_means"] = {"sums": self._sums, "count": self._count}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the running means."""
-        self._train_sums = checkpoint["train_means"]["sums"]
-        self._train_steps = checkpoint["train_means"]["steps"]
+        means = checkpoint["train_means"]
+        self._sums, self._count = means["sums"], means["count"]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and its learning-rate schedule unless that is constant."""

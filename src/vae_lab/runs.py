@@ -90,9 +90,10 @@ def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
         if key == "resume":
             continue
         try:
-            if OmegaConf.is_dict(OmegaConf.select(config, key, throw_on_missing=False)):
+            if isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key)):
                 raise ValueError(f"a resumed run keeps its {key}; {override.input_line} is refused")
-            OmegaConf.update(config, key, value, force_add=override.is_add())
+            force = override.is_add() or override.is_force_add()
+            OmegaConf.update(config, key, value, force_add=force)
         except OmegaConfBaseException as error:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
     config.resume = str(run_dir)

@@ -17,6 +17,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lab import environment, report, runs
+from vae_lab.callbacks.album import Album
+from vae_lab.callbacks.picture import PictureCallback
 from vae_lab.callbacks.stopwatch import Stopwatch
 from vae_lab.data import MNISTDataModule
 from vae_lab.loggers import MetricsCSV, TensorBoard
@@ -35,7 +37,7 @@ UNWANTED_WARNINGS = (
     "The '.*_dataloader' does not have many workers",
     "Checkpoint directory .* exists and is not empty",
     "The number of training batches .* is smaller than the logging interval",
-    "Total length of `ResumableLoader` across ranks is zero",
+    "Total length of `list` across ranks is zero",
     "You defined a `validation_step` but have no `val_dataloader`",
 )
 
@@ -99,8 +101,12 @@ def build(cfg: DictConfig) -> Experiment:
     cfg.monitor = monitor
     stopwatch = Stopwatch()
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    pictures = [callback for callback in callbacks if isinstance(callback, PictureCallback)]
+    others = [callback for callback in callbacks if callback not in pictures]
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
-    trainer = instantiate(cfg.trainer, callbacks=[stopwatch, *callbacks], logger=loggers)
+    trainer = instantiate(
+        cfg.trainer, callbacks=[stopwatch, *others, Album(pictures)], logger=loggers
+    )
     return Experiment(datamodule, module, trainer, stopwatch, monitor)
 
 
@@ -143,10 +149,13 @@ def _fit_and_test(
             logger.describe(config, experiment.monitor or "test/loss")
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
     best = run_dir / "checkpoints" / "best.ckpt"
-    validation = _load(best)["metrics"] if best.exists() else {}
-    trainer.test(
-        module, datamodule=datamodule, ckpt_path=best if best.exists() else None, verbose=False
-    )
+    validation = {}
+    if best.exists():
+        # not by test(ckpt_path=...), which with averaged weights would load those before averaging
+        state = _load(best)
+        module.load_state_dict(state["state_dict"])
+        validation = state["metrics"]
+    trainer.test(module, datamodule=datamodule, verbose=False)
     return validation | _metrics(trainer)
 
 

@@ -32,10 +32,13 @@ class TrainingProgress(ProgressBar):
         """Show nothing: Lightning calls this on every process but the first."""
         self._console.quiet = True
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Begin a bar: a run resumed in the middle of an epoch sees no start of that epoch."""
+        self._begin_epoch(trainer)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Begin the bar of this epoch."""
-        self._epoch_began = time.perf_counter()
-        self._begin(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", self._batches)
+        self._begin_epoch(trainer)
 
     def on_train_batch_end(
         self,
@@ -79,10 +82,6 @@ class TrainingProgress(ProgressBar):
         """Leave the terminal clean, after an interruption too."""
         self._end()
 
-    @property
-    def _batches(self) -> int | float:
-        return self.trainer.num_training_batches
-
     def _status(self, trainer: pl.Trainer) -> str:
         """Return the metrics of the epoch, as far as they are known."""
         metrics = trainer.logged_metrics
@@ -96,7 +95,13 @@ class TrainingProgress(ProgressBar):
         speeds = [c.images_per_second for c in trainer.callbacks if isinstance(c, Stopwatch)]
         return "  ".join(shown + [f"{speed:,.0f} images/s" for speed in speeds])
 
+    def _begin_epoch(self, trainer: pl.Trainer) -> None:
+        self._epoch_began = time.perf_counter()
+        total = trainer.num_training_batches
+        self._begin(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", total)
+
     def _begin(self, description: str, total: float) -> None:
+        self._end()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

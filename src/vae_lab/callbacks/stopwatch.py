@@ -28,10 +28,13 @@ class Stopwatch(pl.Callback):
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self.seconds + running
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Start: a run resumed in the middle of an epoch sees no start of that epoch."""
+        self._restart()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Start."""
-        self._images_before, self._seconds_before = self.images, self.seconds
-        self._since = time.perf_counter()
+        self._restart()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401
         """Count the images; stop after the last batch, before validation."""
@@ -48,6 +51,10 @@ class Stopwatch(pl.Callback):
     def on_exception(self, *args: Any) -> None:  # noqa: ANN401, ARG002
         """Stop."""
         self._pause()
+
+    def _restart(self) -> None:
+        self._images_before, self._seconds_before = self.images, self.seconds
+        self._since = time.perf_counter()
 
     def _pause(self) -> None:
         self.seconds, self._since = self.elapsed, None

@@ -34,9 +34,13 @@ def to_float(images: Tensor) -> Tensor:
     return images.to(torch.float32).div_(WHITE)
 
 
-def sample(intensities: Tensor) -> Tensor:
-    """Sample each pixel from Bernoulli(intensity), float32, from the global random state."""
-    return torch.bernoulli(intensities)
+def sample(images: Tensor) -> Tensor:
+    """Sample white pixels with probability byte / 255, float32, from the global random state.
+
+    A byte drawn from 0…254 is below v with probability v / 255 exactly; drawing bytes costs half
+    of what ``torch.bernoulli`` does.
+    """
+    return (torch.empty_like(images).random_(0, WHITE) < images).to(torch.float32)
 
 
 def binarize_once(images: Tensor, binarization: Binarization, seed: int) -> Tensor:

@@ -128,12 +128,10 @@ class MNISTDataModule(pl.LightningDataModule):
         return self._loader("test", shuffle=False)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Scale a batch to [0, 1], on its device, and sample it if that is due."""
+        """Map bytes to [0, 1], on the device; sample training images if that is done anew."""
         images, labels = batch
-        x = to_float(images)
-        if self.binarization is Binarization.DYNAMIC and self._is_training():
-            x = sample(x)
-        return x, labels
+        is_due = self.binarization is Binarization.DYNAMIC and self._is_training()
+        return sample(images) if is_due else to_float(images), labels
 
     def examples(self, count: int) -> Batch:
         """Return ``count`` images and labels that are the same at every call, for pictures.

@@ -1,0 +1,15 @@
+"""No profiling, at no cost."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+from lightning.pytorch.profilers import PassThroughProfiler
+
+NOTHING = nullcontext()
+
+
+class QuietProfiler(PassThroughProfiler):
+    """Replaces Lightning's default, whose hundred generators a step measure nothing for 0.1 ms."""
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context that does nothing."""
+        return NOTHING
