@@ -30,6 +30,8 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
         console.print(table)
     where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
     console.print(f"status    {summary['status']} after {summary['seconds']:.0f} s", highlight=False)
+    if summary["status"] == "failed":
+        return
     console.print(f"pictures  {where / 'images'}", highlight=False, soft_wrap=True)
     console.print(f"curves    tensorboard --logdir {where}", highlight=False, soft_wrap=True)
     if summary["status"] == "interrupted":

@@ -34,31 +34,52 @@ def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
     """Build the object that ``config`` describes; the one place where Hydra does so.
 
     Raises:
-        ValueError: if a constructor refuses its arguments; the message is the constructor's own.
+        ValueError: if a constructor cannot be called with these arguments.
+        Exception: whatever a constructor raises.
     """
     try:
         return hydra.utils.instantiate(config, _convert_="all", **kwargs)
     except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, ValueError | TypeError | ImportError):
-            raise ValueError(str(cause)) from error
-        raise
+        if isinstance(error.__cause__, TypeError):
+            raise ValueError(str(error)) from error
+        raise error.__cause__ or error from None
 
 
-class ResumeInPlace(Callback):
-    """Makes ``resume=<run directory>`` run in that directory and leave its ``.hydra`` as it is."""
+class PrepareRun(Callback):
+    """Makes the run directory, or says in one line why that cannot be.
+
+    With ``resume=<run directory>`` the run goes on in that directory, and its ``.hydra`` stays as
+    it is.
+    """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
-        """Redirect Hydra's output directory before it is made."""
-        if config.resume is not None and is_run(Path(config.resume)):
+        """Act before Hydra makes the directory.
+
+        Raises:
+            SystemExit: Hydra turns any other exception of a callback into a warning.
+        """
+        if config.resume is not None:
+            if not is_run(Path(config.resume)):
+                raise SystemExit(f"error: {_no_run(config.resume)}")
             with open_dict(config):
                 config.hydra.run.dir = config.resume
                 config.hydra.output_subdir = None
+        try:
+            Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SystemExit(
+                f"error: the run directory cannot be made ({error}); give another one with "
+                "hydra.run.dir="
+            ) from error
 
 
 def is_run(path: Path) -> bool:
     """Tell whether ``path`` is the directory of a run."""
     return (path / CONFIG).is_file()
+
+
+def _no_run(path: Path | str) -> str:
+    return f"{path} is not a run directory: it has no {CONFIG}"
 
 
 def load_config(run_dir: Path) -> DictConfig:
@@ -68,7 +89,7 @@ def load_config(run_dir: Path) -> DictConfig:
         FileNotFoundError: if ``run_dir`` is no run.
     """
     if not is_run(run_dir):
-        raise FileNotFoundError(f"{run_dir} is not a run directory: it has no {CONFIG}")
+        raise FileNotFoundError(_no_run(run_dir))
     config = cast(DictConfig, OmegaConf.load(run_dir / CONFIG))
     OmegaConf.set_struct(config, True)
     config.run_dir = str(run_dir.resolve())

@@ -72,6 +72,8 @@ def train(cfg: DictConfig) -> float | None:
         run_dir = Path(cfg.run_dir)
         checkpoint = _last_checkpoint(run_dir) if cfg.resume else None
         experiment = build(cfg)
+        experiment.datamodule.prepare_data()
+        experiment.datamodule.setup("fit")
         _claim(run_dir, resumed=bool(cfg.resume))
         metrics = _run(cfg, run_dir, experiment, checkpoint)
     except USER_ERRORS as error:

@@ -34,8 +34,8 @@ class LastCheckpoint(Checkpoint):
             self._handler_before = signal.signal(signal.SIGINT, self._on_interrupt)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401, ARG002
-        """Save and stop, if Ctrl-C was pressed."""
-        if self._interrupted:
+        """Save and stop, if Ctrl-C was pressed; after the last step the epoch is ended first."""
+        if self._interrupted and not trainer.is_last_batch:
             self._save(trainer)
             raise KeyboardInterrupt
 
