@@ -2,7 +2,7 @@
 
 A likelihood is a module whose ``forward`` maps features, shape (..., C, H, W), to a distribution
 with event shape (C, H, W), so that ``log_prob`` sums over pixels: nats per image. Its ``mean`` is
-the picture to show, in [0, 1].
+the picture to show.
 
 Each declares the ``pixels`` it can score, ``"binary"`` or ``"grey"``.
 """

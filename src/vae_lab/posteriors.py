@@ -61,7 +61,8 @@ class Delta(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return +∞ where ``value`` is the point and −∞ elsewhere, shape (...)."""
         hit = (value == self._value).all(-1)
-        return torch.where(hit, torch.inf, -torch.inf)
+        infinity = self._value.new_tensor(torch.inf)
+        return torch.where(hit, infinity, -infinity)
 
 
 class Deterministic(nn.Module):

@@ -15,7 +15,7 @@ def derived_seed(*position: int) -> int:
     Args:
         position: integers, such as (seed, epoch, batch, rank).
     """
-    digest = hashlib.blake2b(repr(position).encode(), digest_size=4).digest()
+    digest = hashlib.blake2b(repr(tuple(map(int, position))).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little")
 
 

@@ -145,7 +145,7 @@ def _fit_and_test(
     trainer, module, datamodule = experiment.trainer, experiment.module, experiment.datamodule
     for logger in trainer.loggers:
         if checkpoint is not None and isinstance(logger, TensorBoard | MetricsCSV):
-            logger.continue_from(_load(checkpoint)["global_step"])
+            logger.continue_from(load_checkpoint(checkpoint)["global_step"])
         if isinstance(logger, TensorBoard):
             config: Any = OmegaConf.to_container(cfg, resolve=True)
             logger.describe(config, experiment.monitor or "test/loss")
@@ -154,7 +154,7 @@ def _fit_and_test(
     validation = {}
     if best.exists():
         # not by test(ckpt_path=...), which with averaged weights would load those before averaging
-        state = _load(best)
+        state = load_checkpoint(best)
         module.load_state_dict(state["state_dict"])
         validation = state["metrics"]
     trainer.test(module, datamodule=datamodule, verbose=False)
@@ -218,11 +218,11 @@ def _last_checkpoint(run_dir: Path) -> Path | None:
     path = run_dir / "checkpoints" / "last.ckpt"
     if not path.exists():
         return None
-    _load(path)
+    load_checkpoint(path)
     return path
 
 
-def _load(checkpoint: Path) -> dict[str, Any]:
+def load_checkpoint(checkpoint: Path) -> dict[str, Any]:
     """Return the contents of a checkpoint, provided that they are data and not code.
 
     Raises:

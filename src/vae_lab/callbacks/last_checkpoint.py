@@ -34,9 +34,13 @@ class LastCheckpoint(Checkpoint):
             self._handler_before = signal.signal(signal.SIGINT, self._on_interrupt)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401, ARG002
-        """Save and stop, if Ctrl-C was pressed; after the last step the epoch is ended first."""
+        """Save, if Ctrl-C was pressed; after the last step of an epoch, that is left to its end."""
         if self._interrupted and not trainer.is_last_batch:
             self._save(trainer)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401, ARG002
+        """Stop, if Ctrl-C was pressed: only now have the loggers written the last step."""
+        if self._interrupted:
             raise KeyboardInterrupt
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002

@@ -72,13 +72,14 @@ class PictureCallback(pl.Callback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         picture.save(self.folder / f"{self.name}.png")
+        step = trainer.global_step - 1  # of the last step done, as Lightning numbers metrics
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 pixels = np.asarray(picture)
                 tag = f"images/{self.name}"
-                logger.experiment.add_image(tag, pixels, trainer.global_step, dataformats="HWC")
+                logger.experiment.add_image(tag, pixels, step, dataformats="HWC")
             if scalars := self.scalars():
-                logger.log_metrics(scalars, trainer.global_step)
+                logger.log_metrics(scalars, step)
 
     def _draw_without_traces(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule

@@ -60,6 +60,7 @@ class TrainingProgress(ProgressBar):
             f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}  "
             f"{self._status(trainer)}  {seconds:.1f} s",
             highlight=False,
+            soft_wrap=True,
         )
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002

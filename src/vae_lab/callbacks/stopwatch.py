@@ -46,7 +46,7 @@ class Stopwatch(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the speed of the epoch."""
         self._pause()
-        pl_module.log("train/images_per_second", self.images_per_second, rank_zero_only=True)
+        pl_module.log("train/images_per_second", self.images_per_second, sync_dist=True)
 
     def on_exception(self, *args: Any) -> None:  # noqa: ANN401, ARG002
         """Stop."""

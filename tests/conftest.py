@@ -1,0 +1,76 @@
+"""What several test files share."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from linear_gaussian import images_of, linear_gaussian
+from vae_lab.data.bundled import unpack_mnist
+from vae_lab.likelihoods import Bernoulli
+from vae_lab.networks import MLP
+from vae_lab.posteriors import DiagonalNormal
+from vae_lab.priors import StandardNormal
+from vae_lab.vae import VAE
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the real MNIST, unpacked once; no test may change it."""
+    root = tmp_path_factory.mktemp("mnist")
+    unpack_mnist(root)
+    return root
+
+
+@pytest.fixture
+def compose(tmp_path: Path, mnist_root: Path) -> Callable[..., DictConfig]:
+    """Composes an experiment from overrides, as the command line does."""
+
+    def build(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            return hydra_compose(
+                "train", [f"run_dir={tmp_path}", f"data.root={mnist_root}", *overrides]
+            )
+
+    return build
+
+
+@pytest.fixture(params=["diagonal", "full"])
+def true_model(request: pytest.FixtureRequest) -> VAE:
+    """A linear-Gaussian model whose q(z|x) is the true posterior."""
+    return linear_gaussian(request.param)
+
+
+@pytest.fixture(params=["diagonal", "full"])
+def wrong_model(request: pytest.FixtureRequest) -> VAE:
+    """The same, but with q(z|x) off the mark; wider than the truth, so that weights are bounded."""
+    return linear_gaussian(request.param, mean_factor=0.6, scale_factor=1.3)
+
+
+@pytest.fixture
+def gaussian_images() -> Tensor:
+    """Images for the linear-Gaussian models, (4, 1, 2, 3)."""
+    return images_of(linear_gaussian("diagonal"), 4)
+
+
+@pytest.fixture
+def bernoulli_model() -> VAE:
+    """A small VAE as users build it: non-linear, binary pixels, D = 2, float32."""
+    torch.manual_seed(0)
+    network = partial(MLP, hidden_sizes=(16,), activation=nn.Tanh, normalization=None)
+    return VAE((1, 4, 4), 2, network, network, DiagonalNormal(2), StandardNormal(2), Bernoulli())
+
+
+@pytest.fixture
+def binary_images() -> Tensor:
+    """Images for ``bernoulli_model``, (5, 1, 4, 4)."""
+    torch.manual_seed(0)
+    return torch.randint(2, (5, 1, 4, 4)).float()

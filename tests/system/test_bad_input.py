@@ -1,0 +1,101 @@
+"""Bad input gets one clear line and a non-zero exit status, and nothing is lost."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from command_line import train
+from vae_lab import training
+from vae_lab.runs import read_summary, write_summary
+
+SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model=mpl", ["Could not find 'model/mpl'", "conv", "mlp"]),
+        ("latnt_dim=3", ["Key 'latnt_dim' is not in struct"]),
+        ("resume=nowhere", ["error: nowhere is not a run directory"]),
+        ("hydra.run.dir=/proc/nowhere", ["error: the run directory cannot be made"]),
+    ],
+)
+def test_the_command_line_refuses(override, words, tmp_path, mnist_root):
+    done = train(override, folder=tmp_path, data=mnist_root)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert list(tmp_path.rglob("*.ckpt")) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("latent_dim=0", "error: latent_dim must be at least 1, got 0"),
+        ("data.val_size=60000", "error: data.val_size must be less than 60000"),
+        ("data.val_size=-1", "error: data.val_size must be at least 0"),
+        ("data.batch_size=0", "error: data.batch_size must be at least 1, got 0"),
+        ("data.binarization=grey", "error: data.binarization must be one of dynamic, static"),
+        ("objective.beta=wramup", "error: 'wramup' is neither a number nor a schedule; choose"),
+        ("evaluation.num_samples=0", "error: evaluation.num_samples must be at least 1"),
+        ("trainer.devices=0", "error: `Trainer(devices=0)` value is not a valid input"),
+        ("trainer.precision=31", "error: Precision 31 is invalid"),
+        ("model.encoder.hidden_sizes=[0]", "error: hidden_sizes must all be at least 1"),
+    ],
+)
+def test_a_bad_value_gets_one_clear_line(override, message, compose):
+    with pytest.raises(SystemExit) as refusal:
+        training.train(compose("debug=fast", override))
+    text = str(refusal.value)
+    assert text.startswith(message)
+    assert "\n" not in text
+
+
+def test_a_damaged_data_file_is_named_with_both_hashes(tmp_path):
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03")
+    done = train(*SMALL, folder=tmp_path, data=tmp_path / "data")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error:")
+    assert "train-images-idx3-ubyte is corrupt: expected sha256 ba8910" in last
+
+
+def test_a_nan_loss_names_the_step_and_keeps_the_good_checkpoint(tmp_path, mnist_root):
+    steps = 10
+    broken = f"+callbacks.nan={{_target_: probes.BreakWeights, step: {steps + 2}}}"
+    done = train(*SMALL, "hydra.run.dir=run", broken, folder=tmp_path, data=mnist_root)
+    assert done.returncode == 1
+    assert f"error: train/loss is nan at step {steps + 2} (epoch 1)" in done.stderr
+    run = tmp_path / "run"
+    assert json.loads((run / "summary.json").read_text())["status"] == "failed"
+    for name in ("best", "last"):
+        kept = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert kept["global_step"] == steps
+        assert all(value.isfinite().all() for value in kept["state_dict"].values())
+
+
+class Malice:
+    def __reduce__(self):
+        return (Path.touch, (Path("code_was_run"),))
+
+
+def test_a_checkpoint_that_holds_code_is_refused(compose, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.write_bytes(pickle.dumps({"state_dict": Malice()}, protocol=2))
+    with pytest.raises(ValueError, match="holds code instead of weights, and was not loaded"):
+        training.load_checkpoint(checkpoint)
+    assert not (tmp_path / "code_was_run").exists()
+
+
+def test_a_run_directory_is_not_used_twice(compose, tmp_path):
+    write_summary(tmp_path, {"status": "completed"})
+    with pytest.raises(SystemExit, match="holds a run already; continue it with resume="):
+        training.train(compose("debug=fast", f"run_dir={tmp_path}"))
+    assert read_summary(tmp_path) == {"status": "completed"}

@@ -1,0 +1,74 @@
+"""An interrupted and resumed run equals an uninterrupted one, to the bit."""
+
+import csv
+import json
+
+import pytest
+import torch
+
+from command_line import train
+
+STEPS_PER_EPOCH = 8
+SMALL = (
+    "trainer.max_epochs=2",
+    f"+trainer.limit_train_batches={STEPS_PER_EPOCH}",
+    "+trainer.limit_val_batches=2",
+    "+trainer.limit_test_batches=1",
+    "trainer.log_every_n_steps=3",
+    "evaluation.num_samples=2",
+    "model.encoder.hidden_sizes=[16]",
+    "model.decoder.hidden_sizes=[16]",
+    "objective.beta=warmup",
+    "schedule=cosine",
+    "callbacks=ema",
+)
+UNREPEATABLE = ("train/images_per_second",)
+
+
+def checkpoint(run):
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def curves(run):
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    return sorted(row for row in rows if row[2] not in UNREPEATABLE)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, mnist_root):
+    folder = tmp_path_factory.mktemp("resume")
+    done = train(*SMALL, "hydra.run.dir=full", folder=folder, data=mnist_root)
+    assert done.returncode == 0, done.stderr
+    return folder / "full"
+
+
+@pytest.mark.parametrize("step", [2, STEPS_PER_EPOCH - 1, STEPS_PER_EPOCH + 3])
+def test_resumed_equals_uninterrupted(uninterrupted, mnist_root, step):
+    folder, name = uninterrupted.parent, f"cut_{step}"
+    run = folder / name
+    ctrl_c = f"+callbacks.ctrl_c={{_target_: probes.PressCtrlC, step: {step}}}"
+    cut = train(*SMALL, f"hydra.run.dir={name}", ctrl_c, folder=folder, data=mnist_root)
+    assert cut.returncode == 130, cut.stderr
+    assert json.loads((run / "summary.json").read_text())["status"] == "interrupted"
+    assert checkpoint(run)["global_step"] == step + 1
+
+    resumed = train(f"resume={name}", "++callbacks.ctrl_c=null", folder=folder, data=mnist_root)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads((run / "summary.json").read_text())["status"] == "completed"
+    expected, found = checkpoint(uninterrupted), checkpoint(run)
+    for key in ("state_dict", "current_model_state"):
+        for name, value in expected[key].items():
+            assert torch.equal(value, found[key][name]), name
+    moments = [c["optimizer_states"][0]["state"][0]["exp_avg"] for c in (expected, found)]
+    assert torch.equal(*moments)
+    assert curves(run) == curves(uninterrupted)
+
+
+def test_a_finished_run_can_be_extended(uninterrupted, mnist_root):
+    folder = uninterrupted.parent
+    ran = train(*SMALL, "hydra.run.dir=more", "schedule=constant", folder=folder, data=mnist_root)
+    assert ran.returncode == 0, ran.stderr
+    more = train("resume=more", "trainer.max_epochs=3", folder=folder, data=mnist_root)
+    assert more.returncode == 0, more.stderr
+    assert checkpoint(folder / "more")["global_step"] == 3 * STEPS_PER_EPOCH

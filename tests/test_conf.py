@@ -1,0 +1,198 @@
+"""Every option that ships in ``conf/`` composes, and builds what it promises."""
+
+import functools
+import importlib.util
+import re
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+from hydra.errors import ConfigCompositionException, MissingConfigException
+from omegaconf import OmegaConf
+
+from vae_lab import training
+from vae_lab.objectives import ELBO, Autoencoder
+from vae_lab.posteriors import Deterministic
+from vae_lab.schedules import Constant, Cyclic, LinearWarmup
+
+CONF = Path(__file__).parents[1] / "conf"
+OPTIONS = sorted(
+    (path.parent.relative_to(CONF).as_posix(), path.stem) for path in CONF.glob("*/**/*.yaml")
+)
+GROUPS = sorted({group for group, _ in OPTIONS})
+EXPERIMENTS = sorted((CONF / "experiment").glob("*.yaml"))
+
+# What a machine may lack: (group, option) → whether it is there, and what to say if not.
+NEEDS = {
+    ("logger", "wandb"): (importlib.util.find_spec("wandb"), "wandb is not installed"),
+    ("logger", "mlflow"): (importlib.util.find_spec("mlflow"), "mlflow is not installed"),
+    ("trainer", "gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
+    ("trainer", "mps"): (torch.backends.mps.is_available(), "this machine has no MPS device"),
+}
+
+# Options that make sense only beside another, as their comments say.
+COMPANIONS = {
+    ("likelihood", "normal"): ["data.binarization=none"],
+    ("posterior", "deterministic"): ["objective=autoencoder"],
+}
+
+
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory):
+    """Composes the configuration of ``python train.py <overrides>``, each only once."""
+    run_dir = tmp_path_factory.mktemp("run")
+
+    @functools.cache
+    def composed(overrides):
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
+
+    return lambda *overrides: composed(overrides).copy()
+
+
+@pytest.fixture(scope="module")
+def build(compose):
+    """Builds the experiment of ``python train.py <overrides>``."""
+    return lambda *overrides: training.build(compose(*overrides))
+
+
+def targets_in(node):
+    """Return every ``_target_`` in a plain configuration."""
+    if isinstance(node, list):
+        return [target for item in node for target in targets_in(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["_target_"]] if "_target_" in node else []
+    return own + [target for value in node.values() for target in targets_in(value)]
+
+
+def test_the_walk_finds_every_group_of_the_defaults_list():
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose("train", return_hydra_config=True)
+    chosen = {group for group in cfg.hydra.runtime.choices if not group.startswith("hydra/")}
+    assert {group for group in chosen if "@" not in group} <= set(GROUPS)
+    assert ("model", "mlp") in OPTIONS
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_and_names_only_things_that_exist(compose, group, option):
+    cfg = compose(f"{group}={option}")
+    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    targets = targets_in(plain)
+    assert len(targets) >= 10
+    assert [name for name in targets if not callable(hydra.utils.get_object(name))] == []
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_builds_a_model_that_scores_images(build, group, option):
+    available, reason = NEEDS.get((group, option), (True, ""))
+    if not available:
+        pytest.skip(reason)
+    experiment = build(f"{group}={option}", *COMPANIONS.get((group, option), []))
+    module, objective = experiment.module, experiment.module.objective
+    images = torch.rand(2, *module.model.image_shape).round()
+    bound = objective(module.model.draw(images, objective.num_samples), epoch=0.0)
+    assert bound.value.shape == (2,)
+    assert bound.value.isfinite().all()
+    assert module.optimizer(module.parameters()).param_groups[0]["lr"] > 0
+    assert module.schedule(0.0) >= 0
+    assert experiment.trainer.max_epochs >= 1
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_has_a_name_of_its_own_and_a_header_that_explains_it(compose, path):
+    lines = path.read_text().splitlines()
+    header = []
+    for line in lines[1:]:
+        if not line.startswith("#"):
+            break
+        header.append(line.removeprefix("#").strip())
+    assert lines[0] == "# @package _global_"
+    assert len(" ".join(header).split()) >= 10
+    assert compose(f"experiment={path.stem}").name == path.stem
+
+
+def test_the_autoencoder_selects_the_deterministic_posterior_and_what_it_can_report(build):
+    experiment = build("objective=autoencoder")
+    assert isinstance(experiment.module.objective, Autoencoder)
+    assert isinstance(experiment.module.model.posterior, Deterministic)
+    assert experiment.monitor == "val/reconstruction"
+
+
+def test_grey_pixels_under_a_bernoulli_are_monitored_under_another_name(build):
+    with pytest.warns(UserWarning, match="grey pixels under a Bernoulli"):
+        experiment = build("data.binarization=none")
+    assert experiment.monitor == "val/elbo_bce"
+
+
+def test_without_validation_nothing_is_monitored(build):
+    assert build("data.val_size=0").monitor is None
+
+
+def test_beta_may_be_a_number(build):
+    assert build("objective.beta=4").module.objective.beta == Constant(4)
+
+
+def test_beta_may_be_a_warm_up(build):
+    experiment = build("objective.beta=warmup", "objective.schedules.warmup.epochs=4")
+    beta = experiment.module.objective.beta
+    assert isinstance(beta, LinearWarmup)
+    assert [beta(epoch) for epoch in (0, 2, 4, 100)] == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_beta_may_be_cyclic(build):
+    experiment = build("objective.beta=cyclic", "objective.schedules.cyclic.epochs=4")
+    beta = experiment.module.objective.beta
+    assert isinstance(beta, Cyclic)
+    assert [beta(epoch) for epoch in (0, 1, 2, 3, 4, 5)] == [0.0, 0.5, 1.0, 1.0, 0.0, 0.5]
+
+
+def test_beta_is_one_unless_asked_for(build):
+    objective = build().module.objective
+    assert isinstance(objective, ELBO)
+    assert objective.beta == Constant(1.0)
+
+
+def test_an_unknown_beta_is_answered_with_the_choices(build):
+    with pytest.raises(ValueError, match=r"'linear' .* choose from cyclic, warmup"):
+        build("objective.beta=linear")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_unknown_option_is_answered_with_the_choices(compose, group):
+    with pytest.raises(MissingConfigException) as error:
+        compose(f"{group}=nonesuch")
+    listed = re.findall(r"^\t(\S+)$", str(error.value), flags=re.MULTILINE)
+    assert set(listed) >= {option for other, option in OPTIONS if other == group}
+
+
+@pytest.mark.parametrize("key", ["nonesuch", "model.nonesuch", "objective.nonesuch"])
+def test_an_unknown_key_is_refused_by_name(compose, key):
+    with pytest.raises(ConfigCompositionException, match=f"'{key}'"):
+        compose(f"{key}=3")
+
+
+def test_a_callback_is_switched_off_with_null(build):
+    def names(experiment):
+        callbacks = experiment.trainer.callbacks
+        pictures = [picture for each in callbacks for picture in getattr(each, "pictures", [])]
+        return [type(each).__name__ for each in [*callbacks, *pictures]]
+
+    without = names(build("callbacks.samples=null", "callbacks.learning_rate=null"))
+    switched_off = {"Samples", "LearningRateMonitor"}
+    assert without == [name for name in names(build()) if name not in switched_off]
+    assert switched_off <= set(names(build()))
+
+
+def test_one_latent_dim_reaches_every_slot(build):
+    model = build("latent_dim=3").module.model
+    assert model.encode(torch.zeros(1, *model.image_shape)).event_shape == (3,)
+    assert model.prior().event_shape == (3,)
+
+
+def test_values_of_the_command_line_arrive(build):
+    experiment = build("data.batch_size=7", "seed=5", "trainer.max_epochs=3")
+    assert experiment.datamodule.batch_size == 7
+    assert (experiment.datamodule.seed, experiment.module.seed) == (5, 5)
+    assert experiment.trainer.max_epochs == 3
