@@ -3,10 +3,10 @@
     python scripts/benchmark.py            # prints a table and writes docs/benchmarks/epoch.json
 
 Times training epochs of the 784-400-20 network at batch 128 on all 60,000 images: (a) this
-framework, with the callbacks and loggers of a default run; (b) a bare loop over the same tensors with
-the same binarisation, optimiser, compilation and precision; (c) the usual tutorial: torchvision,
-ToTensor, DataLoader, eager Adam, grey pixels. The three take turns, epoch by epoch, so that a change
-of the machine's speed meets all of them; the best epoch of each counts.
+framework, with the callbacks and loggers of a default run; (b) a bare loop over the same tensors
+with the same binarisation, optimiser, compilation and precision; (c) the usual tutorial:
+torchvision, ToTensor, DataLoader, eager Adam, grey pixels. The three take turns, epoch by epoch, so
+that a change of the machine's speed meets all of them; the best epoch of each counts.
 """
 
 import argparse
@@ -111,11 +111,11 @@ class TakeTurns(pl.Callback):
         self.seconds: dict[str, list[float]] = {name: [] for name in ("framework", *rivals)}
         self._began = 0.0
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start timing the framework."""
         self._began = time.perf_counter()
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop timing the framework, then run and time the rivals."""
         self.seconds["framework"].append(time.perf_counter() - self._began)
         for name, epoch in self.rivals.items():
@@ -164,7 +164,7 @@ def has_fast_bf16() -> bool:
 
 def main() -> None:
     """Measure every variant, print the ratios and save them."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description="Time training epochs beside a bare loop and the usual tutorial.")
     parser.add_argument("--rounds", type=int, default=6, help="epochs of each that are timed")
     parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
     arguments = parser.parse_args()

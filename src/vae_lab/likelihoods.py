@@ -11,8 +11,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent
 from torch.distributions import Bernoulli as BernoulliDistribution
+from torch.distributions import Independent
 from torch.distributions import Normal as NormalDistribution
 
 Pixels = Literal["binary", "grey"]
@@ -36,7 +36,7 @@ class Likelihood(nn.Module):
         """Say what is wrong with scoring ``pixels``, or None if nothing is."""
         raise NotImplementedError
 
-    def suffix(self, pixels: Pixels) -> str:  # noqa: ARG002
+    def suffix(self, pixels: Pixels) -> str:
         """Return what to append to the names of metrics that contain ``log_prob``."""
         return ""
 
@@ -58,9 +58,9 @@ class Bernoulli(Likelihood):
         if pixels == self.pixels:
             return None
         return (
-            "grey pixels under a Bernoulli likelihood have no log-likelihood: the metrics are named "
-            "reconstruction_bce and elbo_bce, and no nll is reported. For comparable numbers use "
-            "data.binarization=dynamic"
+            "grey pixels under a Bernoulli likelihood have no log-likelihood: the metrics are "
+            "named reconstruction_bce and elbo_bce, and no nll is reported. For comparable "
+            "numbers use data.binarization=dynamic"
         )
 
     def suffix(self, pixels: Pixels) -> str:

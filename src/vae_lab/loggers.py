@@ -111,9 +111,9 @@ class MetricsCSV(Logger):
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+            writer = csv.writer(file)
+            writer.writerow(self.COLUMNS)
+            writer.writerows(row.values() for row in rows)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
@@ -123,5 +123,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int |
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
+            flat[prefix + key] = (
+                value if isinstance(value, bool | int | float | str) else str(value)
+            )
     return flat

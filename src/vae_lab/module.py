@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from vae_lab.data import Batch, Split
 from vae_lab.evaluation import log_marginal
 from vae_lab.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
 from vae_lab.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
 from vae_lab.vae import VAE
-
-Split = Literal["train", "val", "test"]
-Batch = tuple[Tensor, Tensor]
 
 SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
@@ -88,7 +86,7 @@ class VAEModule(pl.LightningModule):
     def _steps_per_epoch(self) -> float:
         return self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
 
-    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Fix the random numbers of this training batch, its binarisation included."""
         if self.trainer.training:
             batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
@@ -107,11 +105,12 @@ class VAEModule(pl.LightningModule):
         seed = derived_seed(self.seed, SPLIT_SEEDS[split], self.global_rank, *position)
         set_random_state(self.device, seed)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch, nats per image."""
         bound = self._bound(batch)
         terms = self._terms(bound)
-        is_logging_step = (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0
+        every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        is_logging_step = (self.trainer.global_step + 1) % every_n_steps == 0
         if self.device.type == "cpu" or is_logging_step:  # elsewhere, looking means waiting
             self._require_finite("train/loss", terms[0])
         self._sums, self._count = self._sums + terms, self._count + 1
@@ -120,12 +119,12 @@ class VAEModule(pl.LightningModule):
             self._sums, self._count = 0.0, 0
         return -bound.surrogate
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation images."""
         bound = self._bound(batch)
         self._log("val", self._metrics(bound, self._terms(bound)), len(batch[0]))
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of test images, importance-sampled log-likelihood included."""
         bound = self._bound(batch)
         metrics = self._metrics(bound, self._terms(bound))
@@ -166,7 +165,7 @@ class VAEModule(pl.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the last validation's metrics, and the running means that a resumed run goes on with."""
+        """Add the last validation's metrics, and the running means for a resumed run."""
         metrics = self.trainer.callback_metrics.items()
         checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
         checkpoint["train_means"] = {"sums": self._sums, "count": self._count}

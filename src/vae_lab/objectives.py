@@ -84,7 +84,7 @@ class Autoencoder:
 
     num_samples = 1
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:  # noqa: ARG002
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the reconstruction term alone."""
         value = draw.log_px.mean(0)
         return Bound(value, value.mean(), {"reconstruction": value})

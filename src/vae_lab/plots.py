@@ -4,6 +4,7 @@ Drawn with matplotlib's Agg canvas and without pyplot, so that nothing is kept a
 pictures and several may be drawn at once.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -37,7 +38,7 @@ def image_rows(rows: Mapping[str, Tensor], title: str) -> Image.Image:
     figure, axes = _figure(0.55 * count + 1.3, 0.6 * len(rows) + 0.45)
     tiles = torch.cat([images.cpu() for images in rows.values()])
     mosaic = make_grid(tiles.clamp(0, 1), nrow=count, padding=2, pad_value=1)
-    axes.imshow(mosaic.permute(1, 2, 0), interpolation="nearest")
+    axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     step = mosaic.shape[1] / len(rows)
     axes.set_yticks([step * (row + 0.5) for row in range(len(rows))], list(rows))
     axes.set_xticks([])
@@ -48,36 +49,43 @@ def image_rows(rows: Mapping[str, Tensor], title: str) -> Image.Image:
 
 def image_grid(images: Tensor, title: str) -> Image.Image:
     """Show images (N, C, H, W) in [0, 1] in a square grid."""
-    columns = round(len(images) ** 0.5)
+    columns = math.ceil(len(images) ** 0.5)
+    tile = max(0.5, 2.5 / columns)
     mosaic = make_grid(images.cpu().clamp(0, 1), nrow=columns, padding=2, pad_value=1)
-    figure, axes = _figure(0.5 * columns + 0.2, 0.5 * columns + 0.5)
-    axes.imshow(mosaic.permute(1, 2, 0), interpolation="nearest")
+    figure, axes = _figure(tile * columns + 0.2, tile * math.ceil(len(images) / columns) + 0.5)
+    axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)
     return _render(figure)
 
 
-def latent_scatter(codes: Tensor, labels: Tensor, title: str) -> Image.Image:
+def latent_scatter(
+    codes: Tensor, labels: Tensor, title: str, limit: float | None = None
+) -> Image.Image:
     """Show codes coloured by class: two dimensions as they are, more by their principal components.
 
     Args:
         codes: posterior means, (N, D). One dimension is drawn against the class.
         labels: class of each, (N,).
         title: what the picture shows.
+        limit: half the width of both axes, or None to fit the points.
     """
     points, names = project_to_plane(codes.cpu(), labels.cpu())
     figure, axes = _figure(6.2, 5.6)
     for label in labels.unique().tolist():
         chosen = points[labels.cpu() == label]
         color = CLASS_COLORS[label % len(CLASS_COLORS)]
-        axes.scatter(*chosen.T, s=5, alpha=0.6, linewidths=0, color=color, label=str(label))
+        axes.scatter(*chosen.T.numpy(), s=5, alpha=0.6, linewidths=0, color=color, label=str(label))
         axes.annotate(
             str(label), tuple(chosen.median(0).values.tolist()), ha="center", va="center",
-            weight="bold", bbox={"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5},
+            fontsize=8, weight="bold", alpha=0.9,
+            bbox={"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5, "alpha": 0.9},
         )  # fmt: skip
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     axes.set_title(title)
+    if limit is not None:
+        axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
     axes.spines[["top", "right"]].set_visible(False)
     legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
     for handle in legend.legend_handles:
@@ -133,12 +141,13 @@ def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
     size = len(coordinates)
     mosaic = make_grid(images.cpu().clamp(0, 1), nrow=size, padding=0)
     figure, axes = _figure(6.4, 6.6)
-    axes.imshow(mosaic.permute(1, 2, 0), interpolation="nearest")
+    axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     step = mosaic.shape[1] / size
     shown = np.unique(np.linspace(0, size - 1, min(size, 5)).round().astype(int))
     places = [step * (index + 0.5) for index in shown]
-    axes.set_xticks(places, [f"{coordinates[index]:.1f}" for index in shown])
-    axes.set_yticks(places, [f"{coordinates[size - 1 - index]:.1f}" for index in shown])
+    names = [f"{round(coordinates[index].item(), 1) + 0.0:.1f}" for index in shown]
+    axes.set_xticks(places, names)
+    axes.set_yticks(places, names[::-1])
     axes.set_xlabel("z₁")
     axes.set_ylabel("z₂")
     _bare(axes)
@@ -155,7 +164,7 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, title: str) -> Image.Image:
         title: what the picture shows.
     """
     order = kl_per_dim.cpu().argsort(descending=True)
-    heights = kl_per_dim.cpu()[order]
+    heights = kl_per_dim.cpu()[order].numpy()
     colors = [ACTIVE if active[index] else INACTIVE for index in order]
     figure, axes = _figure(max(4.5, 0.22 * len(order) + 1.5), 3.2)
     axes.bar(range(len(order)), heights, color=colors)
@@ -166,6 +175,15 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, title: str) -> Image.Image:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title)
     return _render(figure)
+
+
+def beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Join two pictures, side by side on white."""
+    size = (left.width + right.width, max(left.height, right.height))
+    joined = Image.new("RGB", size, "white")
+    joined.paste(left, (0, 0))
+    joined.paste(right, (left.width, 0))
+    return joined
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -7,7 +7,7 @@ distribution with batch shape (B,) and event shape (D,). The encoder is built to
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal, constraints
+from torch.distributions import Distribution, Independent, Normal
 
 
 class DiagonalNormal(nn.Module):
@@ -36,8 +36,6 @@ class Delta(Distribution):
     says so instead of returning a plausible number.
     """
 
-    arg_constraints = {}  # noqa: RUF012 - torch's own interface
-    support = constraints.real_vector
     has_rsample = True
 
     def __init__(self, value: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Priors: () → p(z).
 
-A prior is a module whose ``forward`` takes nothing and returns a distribution with event shape (D,).
+A prior is a module whose ``forward`` takes nothing and returns a distribution: event shape (D,).
 """
 
 import torch

@@ -29,10 +29,9 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
             table.add_row(name, f"{value:.2f}", unit(name) + samples)
         console.print(table)
     where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
-    console.print(f"status    {summary['status']} after {summary['seconds']:.0f} s", highlight=False)
-    if summary["status"] == "failed":
-        return
-    console.print(f"pictures  {where / 'images'}", highlight=False, soft_wrap=True)
-    console.print(f"curves    tensorboard --logdir {where}", highlight=False, soft_wrap=True)
+    lines = [f"status    {summary['status']} after {summary['seconds']:.0f} s"]
+    if summary["status"] != "failed":
+        lines += [f"pictures  {where / 'images'}", f"curves    tensorboard --logdir {where}"]
     if summary["status"] == "interrupted":
-        console.print(f"go on     python train.py resume={where}", highlight=False, soft_wrap=True)
+        lines.append(f"go on     python train.py resume={where}")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -52,7 +52,7 @@ class PrepareRun(Callback):
     it is.
     """
 
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
         """Act before Hydra makes the directory.
 
         Raises:

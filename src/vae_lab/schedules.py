@@ -31,7 +31,8 @@ class Constant:
 
     value: float
 
-    def __call__(self, epoch: float) -> float:  # noqa: ARG002
+    def __call__(self, epoch: float) -> float:
+        """Return the value at ``epoch``."""
         return self.value
 
 
@@ -54,6 +55,7 @@ class LinearWarmup:
         _require_positive("epochs", self.epochs)
 
     def __call__(self, epoch: float) -> float:
+        """Return the value at ``epoch``."""
         return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
 
 
@@ -84,6 +86,7 @@ class Cyclic:
             raise ValueError(f"ramp must be in (0, 1], got {self.ramp}")
 
     def __call__(self, epoch: float) -> float:
+        """Return the value at ``epoch``."""
         progress = (epoch % self.epochs) / self.epochs
         return self.start + (self.end - self.start) * min(progress / self.ramp, 1.0)
 
@@ -110,6 +113,7 @@ class Cosine:
             )
 
     def __call__(self, epoch: float) -> float:
+        """Return the value at ``epoch``."""
         if epoch < self.warmup_epochs:
             return epoch / self.warmup_epochs
         progress = min((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 1.0)
@@ -132,6 +136,7 @@ class Steps:
             raise ValueError(f"milestones must increase, got {list(self.milestones)}")
 
     def __call__(self, epoch: float) -> float:
+        """Return the value at ``epoch``."""
         return self.gamma ** bisect_right(self.milestones, epoch)
 
 

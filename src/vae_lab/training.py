@@ -12,8 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lab import environment, report, runs
@@ -74,7 +73,8 @@ def train(cfg: DictConfig) -> float | None:
         experiment = build(cfg)
         experiment.datamodule.prepare_data()
         experiment.datamodule.setup("fit")
-        _claim(run_dir, resumed=bool(cfg.resume))
+        if experiment.trainer.is_global_zero:
+            _claim(run_dir, resumed=bool(cfg.resume))
         metrics = _run(cfg, run_dir, experiment, checkpoint)
     except USER_ERRORS as error:
         raise SystemExit(f"error: {' '.join(str(error).split())}") from error
@@ -131,7 +131,7 @@ def _run(
         (run_dir / "traceback.txt").write_text(traceback.format_exc())
         raise
     finally:
-        if rank_zero_only.rank == 0:
+        if experiment.trainer.is_global_zero:
             summary = _summarise(cfg, experiment, metrics)
             summary |= {"status": status, "seconds": before + time.time() - began}
             runs.write_summary(run_dir, summary)
@@ -199,12 +199,11 @@ def _claim(run_dir: Path, resumed: bool) -> None:
     Raises:
         FileExistsError: if another run has used the directory.
     """
-    if rank_zero_only.rank != 0:
-        return
     summary = runs.read_summary(run_dir)
     if summary and not resumed:
         raise FileExistsError(
-            f"{run_dir} holds a run already; continue it with resume={run_dir}, or give another name"
+            f"{run_dir} holds a run already; continue it with resume={run_dir}, or name another "
+            "directory"
         )
     runs.write_summary(run_dir, summary | {"status": "running"})
 

@@ -147,4 +147,3 @@ def _closed_form_kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
         return kl_divergence(q.base_dist, p.base_dist)
     except NotImplementedError:
         return None
-

@@ -16,7 +16,7 @@ class Replay:
     def __init__(self, draw):
         self.draw_dealt, self.sizes = draw, []
 
-    def draw(self, x, num_samples):  # noqa: ARG002
+    def draw(self, x, num_samples):
         start = sum(self.sizes)
         self.sizes.append(num_samples)
         part = slice(start, start + num_samples)

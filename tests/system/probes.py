@@ -2,7 +2,6 @@
 
 import os
 import signal
-
 from pathlib import Path
 
 import lightning.pytorch as pl

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from command_line import train
+
 from vae_lab import training
 from vae_lab.runs import read_summary, write_summary
 
@@ -85,7 +85,7 @@ class Malice:
         return (Path.touch, (Path("code_was_run"),))
 
 
-def test_a_checkpoint_that_holds_code_is_refused(compose, tmp_path, monkeypatch):
+def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(pickle.dumps({"state_dict": Malice()}, protocol=2))

@@ -5,7 +5,6 @@ import json
 
 import pytest
 import torch
-
 from command_line import train
 
 STEPS_PER_EPOCH = 8

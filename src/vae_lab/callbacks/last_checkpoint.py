@@ -28,39 +28,52 @@ class LastCheckpoint(Checkpoint):
         self._interrupted = False
         self._handler_before: Any = None
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Watch for Ctrl-C."""
         if trainer.world_size == 1 and threading.current_thread() is threading.main_thread():
             self._handler_before = signal.signal(signal.SIGINT, self._on_interrupt)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401, ARG002
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
         """Save, if Ctrl-C was pressed; after the last step of an epoch, that is left to its end."""
         if self._interrupted and not trainer.is_last_batch:
             self._save(trainer)
 
-    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401, ARG002
+    def on_train_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
         """Stop, if Ctrl-C was pressed: only now have the loggers written the last step."""
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save."""
         self._save(trainer)
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Give Ctrl-C its former meaning."""
         if self._handler_before is not None:
             signal.signal(signal.SIGINT, self._handler_before)
             self._handler_before = None
 
-    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._interrupted:
             raise KeyboardInterrupt
         self._interrupted = True
         rank_zero_info("stopping after this step; press Ctrl-C again to stop at once")
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if not trainer.fast_dev_run:
+        if not trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
             trainer.save_checkpoint(self.path)

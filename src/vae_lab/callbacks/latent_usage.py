@@ -23,7 +23,7 @@ class LatentUsage(PictureCallback):
         super().__init__(run_dir, every_n_epochs, num_images)
         self._active: Tensor | None = None
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:  # noqa: ARG002
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None for a posterior without one."""
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:

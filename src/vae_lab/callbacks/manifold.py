@@ -35,7 +35,7 @@ class Manifold(PictureCallback):
         self.spacing = spacing
         self.coordinates = plots.plane_coordinates(size, spacing, extent)
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:  # noqa: ARG002
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the grid."""
         if model.latent_dim != PLANE:
             return None

@@ -13,7 +13,7 @@ class Overview(PictureCallback):
 
     name = "overview"
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:  # noqa: ARG002
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples and sample as many."""
         rows = {
             "originals": images,

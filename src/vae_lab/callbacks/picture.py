@@ -70,9 +70,13 @@ class PictureCallback(pl.Callback):
         picture = self._draw_without_traces(trainer, pl_module)
         if picture is None:
             return
+        # the number of the last step done, as Lightning counts when it logs metrics
+        self.publish(picture, trainer, trainer.global_step - 1)
+
+    def publish(self, picture: Image.Image, trainer: pl.Trainer, step: int) -> None:
+        """Write the picture to ``images/`` and TensorBoard, and what was found beside it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         picture.save(self.folder / f"{self.name}.png")
-        step = trainer.global_step - 1  # of the last step done, as Lightning numbers metrics
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 pixels = np.asarray(picture)

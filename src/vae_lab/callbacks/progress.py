@@ -32,27 +32,27 @@ class TrainingProgress(ProgressBar):
         """Show nothing: Lightning calls this on every process but the first."""
         self._console.quiet = True
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a bar: a run resumed in the middle of an epoch sees no start of that epoch."""
         self._begin_epoch(trainer)
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the bar of this epoch."""
         self._begin_epoch(trainer)
 
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
-        pl_module: pl.LightningModule,  # noqa: ARG002
-        outputs: Any,  # noqa: ANN401, ARG002
-        batch: Any,  # noqa: ANN401, ARG002
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
         """Move the bar, at most four times a second."""
         if time.perf_counter() - self._drawn_at > REFRESH_SECONDS:
             self._move(batch_idx + 1, self._status(trainer))
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Replace the bar by a line."""
         self._end()
         seconds = time.perf_counter() - self._epoch_began
@@ -63,23 +63,23 @@ class TrainingProgress(ProgressBar):
             soft_wrap=True,
         )
 
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the bar of testing."""
         self._begin("test", sum(trainer.num_test_batches))
 
     def on_test_batch_end(
         self,
-        trainer: pl.Trainer,  # noqa: ARG002
-        pl_module: pl.LightningModule,  # noqa: ARG002
-        outputs: Any,  # noqa: ANN401, ARG002
-        batch: Any,  # noqa: ANN401, ARG002
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
         batch_idx: int,
-        dataloader_idx: int = 0,  # noqa: ARG002
+        dataloader_idx: int = 0,
     ) -> None:
         """Move the bar."""
         self._move(batch_idx + 1, "")
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Leave the terminal clean, after an interruption too."""
         self._end()
 
@@ -93,7 +93,8 @@ class TrainingProgress(ProgressBar):
             if f"{split}/{name}" in metrics
             and (name != "reconstruction" or f"{split}/elbo" not in metrics)
         ]
-        speeds = [c.images_per_second for c in trainer.callbacks if isinstance(c, Stopwatch)]
+        callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+        speeds = [c.images_per_second for c in callbacks if isinstance(c, Stopwatch)]
         return "  ".join(shown + [f"{speed:,.0f} images/s" for speed in speeds])
 
     def _begin_epoch(self, trainer: pl.Trainer) -> None:

@@ -13,7 +13,7 @@ class Reconstructions(PictureCallback):
 
     name = "reconstructions"
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:  # noqa: ARG002
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples."""
         rows = {"originals": images, "reconstructions": model.reconstruct(images)}
         return plots.image_rows(rows, "What the latent code keeps of an image")

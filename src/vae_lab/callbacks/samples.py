@@ -13,6 +13,6 @@ class Samples(PictureCallback):
 
     name = "samples"
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:  # noqa: ARG002
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
         """Decode as many latents as there are examples."""
         return plots.image_grid(model.sample(len(images)), "Samples: z from the prior, decoded")

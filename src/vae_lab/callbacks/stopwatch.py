@@ -28,17 +28,23 @@ class Stopwatch(pl.Callback):
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self.seconds + running
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start: a run resumed in the middle of an epoch sees no start of that epoch."""
         self._restart()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start."""
         self._restart()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
         """Count the images; stop after the last batch, before validation."""
-        batch = args[2]
         self.images += len(batch[0]) * trainer.world_size
         if trainer.is_last_batch:
             self._pause()
@@ -48,7 +54,9 @@ class Stopwatch(pl.Callback):
         self._pause()
         pl_module.log("train/images_per_second", self.images_per_second, sync_dist=True)
 
-    def on_exception(self, *args: Any) -> None:  # noqa: ANN401, ARG002
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
         """Stop."""
         self._pause()
 

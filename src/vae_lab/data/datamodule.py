@@ -95,7 +95,7 @@ class MNISTDataModule(pl.LightningDataModule):
         """Read the files of ``stage`` and binarise what is binarised once.
 
         Raises:
-            ValueError: if ``val_size`` leaves nothing to train on, or the images have another shape.
+            ValueError: if ``val_size`` leaves nothing to train on.
         """
         if stage in ("fit", "validate") and "train" not in self.splits:
             images, labels = self._read(train=True)
@@ -127,7 +127,7 @@ class MNISTDataModule(pl.LightningDataModule):
         """Return batches of the test images, in order."""
         return self._loader("test", shuffle=False)
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Map bytes to [0, 1], on the device; sample training images if that is done anew."""
         images, labels = batch
         is_due = self.binarization is Binarization.DYNAMIC and self._is_training()
@@ -140,11 +140,12 @@ class MNISTDataModule(pl.LightningDataModule):
         images.
         """
         split: Split = "val" if self.val_size else "train"
-        data = self.splits[split]
-        images = data.images[:count]
-        if split == "train":
-            images = self._binarize(images, "train")
-        return to_float(images), data.labels[:count]
+        return self.images(split, count), self.splits[split].labels[:count]
+
+    def images(self, split: Split, count: int) -> Tensor:
+        """Return the first ``count`` images of a split, binarised once, float32 (N, C, H, W)."""
+        images = self.splits[split].images[:count]
+        return to_float(self._binarize(images, split) if split == "train" else images)
 
     def fingerprint(self) -> str:
         """Return a short hash of the training images as they are read, for the run's summary."""
