@@ -164,7 +164,7 @@ def has_fast_bf16() -> bool:
 
 def main() -> None:
     """Measure every variant, print the ratios and save them."""
-    parser = argparse.ArgumentParser(description="Time training epochs beside a bare loop and the usual tutorial.")
+    parser = argparse.ArgumentParser(description="Time training epochs beside rivals.")
     parser.add_argument("--rounds", type=int, default=6, help="epochs of each that are timed")
     parser.add_argument("--output", type=Path, default=RESULT, help="where the JSON goes")
     arguments = parser.parse_args()

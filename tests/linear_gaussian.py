@@ -70,8 +70,8 @@ def linear_gaussian(
     to_mean = mean_factor * inverse @ weight.T
     spread = scale_factor**2 * variance * inverse
     with torch.no_grad():
-        model.decoder[1].weight.copy_(weight)
-        model.decoder[1].bias.copy_(bias)
+        model.decoder[0].weight.copy_(weight)
+        model.decoder[0].bias.copy_(bias)
         if covariance == "diagonal":
             log_scale = spread.diagonal().log() / 2
             model.encoder[1].weight.copy_(torch.cat([to_mean, torch.zeros_like(to_mean)]))
@@ -96,7 +96,7 @@ def images_of(model: VAE, count: int) -> Tensor:
 
 def exact_log_px(model: VAE, x: Tensor) -> Tensor:
     """Return log p(x), (B,), differentiable in the parameters of decoder and likelihood."""
-    layer, variance = model.decoder[1], (2 * model.likelihood.log_scale).exp()
+    layer, variance = model.decoder[0], (2 * model.likelihood.log_scale).exp()
     noise = variance * torch.eye(len(layer.weight), dtype=x.dtype)
     covariance = layer.weight @ layer.weight.T + noise
     return MultivariateNormal(layer.bias, covariance).log_prob(x.flatten(1))
@@ -118,7 +118,7 @@ def exact_kl(model: VAE, x: Tensor) -> Tensor:
 def exact_elbo(model: VAE, x: Tensor) -> Tensor:
     """Return E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), (B,), differentiable in every parameter."""
     q = model.encode(x)
-    layer, log_scale = model.decoder[1], model.likelihood.log_scale
+    layer, log_scale = model.decoder[0], model.likelihood.log_scale
     residual = (x.flatten(1) - layer(q.mean)).square().sum(-1)
     blur = (layer.weight.T @ layer.weight @ _covariance(q)).diagonal(dim1=-2, dim2=-1).sum(-1)
     normalizer = len(layer.weight) * (0.5 * math.log(2 * math.pi) + log_scale)

@@ -18,6 +18,7 @@ FLOORS = [
     {"objectives", "evaluation", "schedules", "plots", "seeding"},
     {"vae"},
     {"posteriors", "priors", "likelihoods"},
+    {"distributions"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -139,7 +139,7 @@ def test_decoding_treats_leading_axes_alike(bernoulli_model):
 
 
 def test_reconstruction_is_the_decoded_posterior_mean(true_model, gaussian_images):
-    layer, mean = true_model.decoder[1], true_model.encode(gaussian_images).mean
+    layer, mean = true_model.decoder[0], true_model.encode(gaussian_images).mean
     expected = (mean @ layer.weight.T + layer.bias).reshape(gaussian_images.shape)
     torch.testing.assert_close(true_model.reconstruct(gaussian_images), expected)
 
@@ -147,7 +147,7 @@ def test_reconstruction_is_the_decoded_posterior_mean(true_model, gaussian_image
 def test_samples_are_decoded_from_the_prior(true_model):
     torch.manual_seed(0)
     images = true_model.sample(20_000).detach().flatten(1)
-    layer = true_model.decoder[1]
+    layer = true_model.decoder[0]
     centred = images - layer.bias
     assert_mean_is(images, layer.bias.detach())
     products = centred[:, :, None] * centred[:, None, :]

@@ -86,6 +86,13 @@ class VAEModule(pl.LightningModule):
     def _steps_per_epoch(self) -> float:
         return self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
 
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Set an attribute; the one that Lightning sets 40 times a step, without torch's checks."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Fix the random numbers of this training batch, its binarisation included."""
         if self.trainer.training:

@@ -5,9 +5,9 @@ distribution with batch shape (B,) and event shape (D,). The encoder is built to
 ``num_parameters`` numbers per image.
 """
 
-import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+
+from vae_lab.distributions import Delta, DiagonalGaussian
 
 
 class DiagonalNormal(nn.Module):
@@ -23,44 +23,10 @@ class DiagonalNormal(nn.Module):
         super().__init__()
         self.num_parameters = 2 * latent_dim
 
-    def forward(self, parameters: Tensor) -> Independent:
+    def forward(self, parameters: Tensor) -> DiagonalGaussian:
         """Map parameters (B, 2D) to q(z|x): batch (B,), event (D,)."""
         mean, log_scale = parameters.chunk(2, dim=-1)
-        return Independent(Normal(mean, log_scale.exp(), validate_args=False), 1)
-
-
-class Delta(Distribution):
-    """All mass on one point, shape (..., D): a distribution without a density.
-
-    ``log_prob`` is +∞ at that point, so its KL from any density is +∞: a bound that needs a KL
-    says so instead of returning a plausible number.
-    """
-
-    has_rsample = True
-
-    def __init__(self, value: Tensor) -> None:
-        super().__init__(value.shape[:-1], value.shape[-1:], validate_args=False)
-        self._value = value
-
-    @property
-    def mean(self) -> Tensor:
-        """The point itself, shape (..., D)."""
-        return self._value
-
-    @property
-    def stddev(self) -> Tensor:
-        """Zero, shape (..., D)."""
-        return torch.zeros_like(self._value)
-
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        """Return the point, repeated over ``sample_shape``."""
-        return self._value.expand(torch.Size(sample_shape) + self._value.shape)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return +∞ where ``value`` is the point and −∞ elsewhere, shape (...)."""
-        hit = (value == self._value).all(-1)
-        infinity = self._value.new_tensor(torch.inf)
-        return torch.where(hit, infinity, -infinity)
+        return DiagonalGaussian(mean, log_scale)
 
 
 class Deterministic(nn.Module):

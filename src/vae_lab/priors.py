@@ -4,8 +4,9 @@ A prior is a module whose ``forward`` takes nothing and returns a distribution: 
 """
 
 import torch
-from torch import nn
-from torch.distributions import Independent, Normal
+from torch import Tensor, nn
+
+from vae_lab.distributions import StandardGaussian
 
 
 class StandardNormal(nn.Module):
@@ -15,14 +16,12 @@ class StandardNormal(nn.Module):
         latent_dim: D.
     """
 
-    loc: torch.Tensor
-    scale: torch.Tensor
+    origin: Tensor
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
-        self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
+        self.register_buffer("origin", torch.zeros(latent_dim), persistent=False)
 
-    def forward(self) -> Independent:
+    def forward(self) -> StandardGaussian:
         """Return p(z): batch (), event (D,)."""
-        return Independent(Normal(self.loc, self.scale, validate_args=False), 1)
+        return StandardGaussian(self.origin)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, Independent
 
+from vae_lab.distributions import kl_per_dim
 from vae_lab.likelihoods import Likelihood
 
 
@@ -134,16 +135,6 @@ class VAE(nn.Module):
         z = q.rsample((num_samples,))
         log_px = self.decode(z).log_prob(x)
         log_pz, log_qz = p.log_prob(z), q.log_prob(z)
-        kl_per_dim = _closed_form_kl_per_dim(q, p)
-        kl = (log_qz - log_pz).mean(0) if kl_per_dim is None else kl_per_dim.sum(-1)
-        return Draw(log_px, log_pz, log_qz, kl, kl_per_dim)
-
-
-def _closed_form_kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
-    """Return KL(q_d ‖ p_d) for independent dimensions, (B, D), or None if no formula is known."""
-    if not (isinstance(q, Independent) and isinstance(p, Independent)):
-        return None
-    try:
-        return kl_divergence(q.base_dist, p.base_dist)
-    except NotImplementedError:
-        return None
+        per_dim = kl_per_dim(q, p)
+        kl = (log_qz - log_pz).mean(0) if per_dim is None else per_dim.sum(-1)
+        return Draw(log_px, log_pz, log_qz, kl, per_dim)

@@ -103,7 +103,7 @@ def loader(length=23, batch_size=4, epoch=2):
     order.set_epoch(epoch)
     images = torch.arange(length, dtype=torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, 2, 2)
     batches = GlobalBatches(order, batch_size, rank=0, world_size=1)
-    return ResumableLoader(ImageTensors(images, torch.arange(length)), batches, pin_memory=False)
+    return ResumableLoader(ImageTensors(images, torch.arange(length)), batches)
 
 
 def labels(batches):

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
-import torch
 from torch import Tensor
 from torchvision import datasets
 
@@ -168,4 +167,4 @@ class MNISTDataModule(pl.LightningDataModule):
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         order = EpochOrder(len(data), shuffle, self.seed)
         batches = GlobalBatches(order, self.batch_size, rank, world_size)
-        return ResumableLoader(data, batches, pin_memory=torch.cuda.is_available())
+        return ResumableLoader(data, batches)

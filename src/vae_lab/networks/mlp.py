@@ -30,7 +30,7 @@ class MLP(nn.Sequential):
     ) -> None:
         if any(width < 1 for width in hidden_sizes):
             raise ValueError(f"hidden_sizes must all be at least 1, got {list(hidden_sizes)}")
-        layers: list[nn.Module] = [nn.Flatten()]
+        layers: list[nn.Module] = [nn.Flatten()] if len(in_shape) > 1 else []
         width = math.prod(in_shape)
         for hidden in hidden_sizes:
             layers.append(nn.Linear(width, hidden))
@@ -38,5 +38,7 @@ class MLP(nn.Sequential):
                 layers.append(normalization(hidden))
             layers.append(activation())
             width = hidden
-        layers += [nn.Linear(width, math.prod(out_shape)), nn.Unflatten(1, tuple(out_shape))]
+        layers.append(nn.Linear(width, math.prod(out_shape)))
+        if len(out_shape) > 1:
+            layers.append(nn.Unflatten(1, tuple(out_shape)))
         super().__init__(*layers)
