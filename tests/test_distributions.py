@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal, kl_divergence
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
-from vae_lab.distributions import DiagonalGaussian, StandardGaussian, kl_per_dim
+from vae_lab.distributions import BernoulliImage, DiagonalGaussian, StandardGaussian, kl_per_dim
 
 
 @pytest.fixture
@@ -50,3 +50,16 @@ def test_the_kl_is_torchs_in_value_and_gradient():
     torch.testing.assert_close(ours, theirs)
     gradients = [torch.autograd.grad(kl.sum(), (mean, log_scale)) for kl in (ours, theirs)]
     torch.testing.assert_close(*gradients)
+
+
+def test_a_bernoulli_image_has_torchs_moments_and_density():
+    torch.manual_seed(0)
+    logits, image = torch.randn(2, 5, 1, 2, 3), torch.randint(2, (5, 1, 2, 3)).float()
+    ours, theirs = BernoulliImage(logits), Independent(Bernoulli(logits=logits), 3)
+    torch.testing.assert_close(ours.log_prob(image), theirs.log_prob(image))
+    for moment in ("mean", "stddev", "variance"):
+        torch.testing.assert_close(getattr(ours, moment), getattr(theirs, moment))
+    torch.manual_seed(1)
+    sample = ours.sample((4,))
+    torch.manual_seed(1)
+    torch.testing.assert_close(sample, theirs.sample((4,)))

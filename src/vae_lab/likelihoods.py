@@ -11,12 +11,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli as BernoulliDistribution
-from torch.distributions import Independent
+from torch.distributions import Distribution, Independent
 from torch.distributions import Normal as NormalDistribution
 
+from vae_lab.distributions import IMAGE_DIMS, BernoulliImage
+
 Pixels = Literal["binary", "grey"]
-IMAGE_DIMS = 3
 
 
 class Likelihood(nn.Module):
@@ -28,7 +28,7 @@ class Likelihood(nn.Module):
 
     pixels: Pixels
 
-    def forward(self, features: Tensor) -> Independent:
+    def forward(self, features: Tensor) -> Distribution:
         """Map features (..., C, H, W) to p(x|z): event (C, H, W)."""
         raise NotImplementedError
 
@@ -49,9 +49,9 @@ class Bernoulli(Likelihood):
 
     pixels = "binary"
 
-    def forward(self, features: Tensor) -> Independent:
+    def forward(self, features: Tensor) -> BernoulliImage:
         """Map logits (..., C, H, W) to p(x|z)."""
-        return Independent(BernoulliDistribution(logits=features, validate_args=False), IMAGE_DIMS)
+        return BernoulliImage(features)
 
     def caveat(self, pixels: Pixels) -> str | None:
         """Grey values have a cross-entropy, but no probability under a Bernoulli."""

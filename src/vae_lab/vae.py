@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
 from vae_lab.distributions import kl_per_dim
 from vae_lab.likelihoods import Likelihood
@@ -108,7 +108,7 @@ class VAE(nn.Module):
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""
         return self.posterior(self.encoder(x))
 
-    def decode(self, z: Tensor) -> Independent:
+    def decode(self, z: Tensor) -> Distribution:
         """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
         features = self.decoder(z.reshape(-1, self.latent_dim))
         return self.likelihood(features.reshape(*z.shape[:-1], *self.image_shape))
