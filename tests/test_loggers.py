@@ -14,7 +14,7 @@ CONFIG = {
     "compile": False,
     "resume": None,
     "model": {"encoder": {"hidden_sizes": [400, 200]}, "latent_dim": 20},
-    "optimizer": {"lr": 0.001, "name": "adam"},
+    "optimizer": {"lr": 0.001, "_target_": "torch.optim.Adam"},
 }
 
 
@@ -102,7 +102,7 @@ def test_tensorboard_shows_the_configuration_as_yaml(described):
     text = event.tensor_proto.string_val[0].decode()
     assert text.startswith("```yaml\n")
     assert text.endswith("\n```")
-    assert "optimizer:\n  lr: 0.001\n  name: adam\n" in text
+    assert "optimizer:\n  lr: 0.001\n  _target_: torch.optim.Adam\n" in text
 
 
 def test_tensorboard_has_one_hparams_row_with_every_setting_by_its_dotted_name(described):
@@ -115,11 +115,10 @@ def test_tensorboard_has_one_hparams_row_with_every_setting_by_its_dotted_name(d
     assert settings == {
         "seed": 3,
         "compile": False,
-        "resume": "None",
         "model.encoder.hidden_sizes": "[400, 200]",
         "model.latent_dim": 20,
         "optimizer.lr": 0.001,
-        "optimizer.name": "adam",
+        "optimizer": "Adam",
     }
 
 
@@ -130,7 +129,7 @@ def test_the_hparams_row_takes_its_metric_from_the_curve(described):
     assert [info.name for info in experiment.hparam_infos if "." not in info.name] == [
         "seed",
         "compile",
-        "resume",
+        "optimizer",
     ]
 
 

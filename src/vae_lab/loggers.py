@@ -16,13 +16,18 @@ CHARTS = {
     "ELBO": {"elbo, nats": ["Multiline", ["(train|val)/elbo.*"]]},
     "rate and distortion": {
         "rate: KL, nats": ["Multiline", ["(train|val)/kl"]],
-        "distortion: −reconstruction, nats": ["Multiline", ["(train|val)/reconstruction.*"]],
+        "−distortion: reconstruction, nats": ["Multiline", ["(train|val)/reconstruction.*"]],
     },
     "objective": {
         "loss, nats": ["Multiline", ["(train|val)/loss"]],
         "beta": ["Multiline", ["train/beta"]],
     },
 }
+
+NO_HYPERPARAMETERS = {
+    "_partial_", "callbacks", "default_root_dir", "logger", "monitor", "name", "profiler", "resume",
+    "root", "run_dir", "schedules",
+}  # fmt: skip
 
 
 class TensorBoard(TensorBoardLogger):
@@ -51,7 +56,7 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.add_text("config", f"```yaml\n{text}```")
         self.experiment.add_custom_scalars(CHARTS)
         # SummaryWriter.add_hparams would open a second run; the row takes its metric from the curve
-        for summary in hparams(_flat(config), {metric: 0.0}):
+        for summary in hparams(_hyperparameters(config), {metric: 0.0}):
             self.experiment.file_writer.add_summary(summary)
 
     @rank_zero_only
@@ -116,14 +121,22 @@ class MetricsCSV(Logger):
             writer.writerows(row.values() for row in rows)
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
-    """Return nested settings as one dictionary with dotted keys, for the HParams table."""
+def _hyperparameters(
+    config: Mapping[str, Any], prefix: str = ""
+) -> dict[str, bool | int | float | str]:
+    """Return the settings that decide about numbers, with dotted keys, for the HParams table.
+
+    A part stands under its own name by its class: ``model.encoder: MLP``.
+    """
     flat: dict[str, bool | int | float | str] = {}
     for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+        if key in NO_HYPERPARAMETERS:
+            continue
+        if key == "_target_":
+            flat[prefix.rstrip(".")] = value.rpartition(".")[2]
+        elif isinstance(value, Mapping):
+            flat |= _hyperparameters(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = (
-                value if isinstance(value, bool | int | float | str) else str(value)
-            )
+            is_scalar = isinstance(value, bool | int | float | str)
+            flat[prefix + key] = value if is_scalar else str(value)
     return flat

@@ -1,41 +1,19 @@
-"""Data for the tests of vae_lab.data: the real MNIST, and a small set in the same format."""
+"""A small data set in the MNIST format, for the tests of vae_lab.data."""
 
-import struct
-
-import numpy as np
 import pytest
 import torch
 from torchvision.datasets import mnist
 
+from idx_files import write_numbered_images
 from vae_lab.data import MNISTDataModule
-from vae_lab.data.bundled import unpack_mnist
 
 SMALL_TRAIN, SMALL_TEST = 23, 9
 
 
-@pytest.fixture(scope="session")
-def mnist_root(tmp_path_factory):
-    """A root with the real MNIST, unpacked once; no test may change it."""
-    root = tmp_path_factory.mktemp("mnist")
-    unpack_mnist(root)
-    return root
-
-
 @pytest.fixture
 def small_root(tmp_path):
-    """A root with a FashionMNIST of 23 training and 9 test images.
-
-    Every image tells what it is: its first pixel is its number (test images count from 200), the
-    others are 20 times its label.
-    """
-    folder = tmp_path / "FashionMNIST" / "raw"
-    folder.mkdir(parents=True)
-    for prefix, count, first in (("train", SMALL_TRAIN, 0), ("t10k", SMALL_TEST, 200)):
-        labels = (np.arange(count) * 7 % 10).astype(np.uint8)
-        images = np.broadcast_to(20 * labels[:, None, None], (count, 28, 28)).astype(np.uint8)
-        images[:, 0, 0] = first + np.arange(count)
-        _write_idx(folder / f"{prefix}-images-idx3-ubyte", images)
-        _write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels)
+    """A root with a FashionMNIST of 23 training and 9 test images, which tell their numbers."""
+    write_numbered_images(tmp_path, SMALL_TRAIN, SMALL_TEST)
     return tmp_path
 
 
@@ -81,8 +59,3 @@ def numbers():
         return (first if first.dtype == torch.uint8 else (first * 255).round().int()).tolist()
 
     return read
-
-
-def _write_idx(path, array):
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    path.write_bytes(header + array.tobytes())

@@ -115,8 +115,9 @@ class MNISTDataModule(pl.LightningDataModule):
             self.splits["test"] = ImageTensors(self._binarize(images, "test"), labels)
 
     def train_dataloader(self) -> ResumableLoader:
-        """Return shuffled batches of the training images."""
-        return self._loader("train", shuffle=True)
+        """Return shuffled batches of the training images; the same few to overfit."""
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue]
+        return self._loader("train", shuffle=not overfits)
 
     def val_dataloader(self) -> ResumableLoader | list[Any]:
         """Return batches of the validation images, in order; none with ``val_size=0``."""

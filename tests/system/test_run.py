@@ -1,0 +1,144 @@
+"""What a run leaves behind, read back from its directory."""
+
+import csv
+import json
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vae_lab import runs, training
+
+SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
+PICTURES = {"latent_scatter", "latent_usage", "overview", "reconstructions", "samples"}
+
+
+@pytest.fixture
+def run(compose, tmp_path):
+    """Runs an experiment in this process; returns its directory."""
+
+    def start(*overrides):
+        training.train(compose(*SMALL, *overrides))
+        return tmp_path
+
+    return start
+
+
+def summary_of(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def events_of(folder):
+    # without size limits, which would leave out pictures
+    events = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
+    return events.Reload()
+
+
+def test_the_summary_says_what_was_measured_and_on_what(run):
+    summary = summary_of(run("latent_dim=2"))
+    assert summary["status"] == "completed"
+    assert (summary["epochs"], summary["steps"]) == (2, 20)
+    for metric in ("loss", "elbo", "reconstruction", "kl"):
+        for split in ("val", "test"):
+            assert summary["units"][f"{split}/{metric}"] == "nats/image"
+    metrics = summary["metrics"]
+    assert metrics["test/elbo"] == pytest.approx(-metrics["test/loss"])
+    assert metrics["test/elbo"] == pytest.approx(
+        metrics["test/reconstruction"] - metrics["test/kl"]
+    )
+    assert -metrics["test/nll"] > metrics["test/elbo"]
+    assert summary["parameters"] == 784 * 16 + 16 + 16 * 4 + 4 + 2 * 16 + 16 + 16 * 784 + 784
+    assert summary["images_per_second"] > 0
+    assert summary["hardware"]["device"] == "cpu"
+    assert summary["versions"]["torch"] == torch.__version__.split("+")[0]
+
+
+def test_pictures_lie_in_the_directory_and_in_tensorboard(run):
+    folder = run("latent_dim=2", "callbacks=film")
+    expected = PICTURES | {"manifold"}
+    assert {path.stem for path in (folder / "images").glob("*.png")} == expected
+    events = events_of(folder)
+    assert set(events.Tags()["images"]) == {f"images/{name}" for name in expected | {"film"}}
+    assert [event.step for event in events.Images("images/samples")] == [9, 19]
+    with Image.open(folder / "images" / "film.gif") as film:
+        assert film.n_frames == 2
+
+
+def test_a_picture_can_be_switched_off(run):
+    folder = run("callbacks.samples=null")
+    assert {path.stem for path in (folder / "images").glob("*.png")} == PICTURES - {"samples"}
+
+
+def test_tensorboard_and_csv_hold_the_same_curves(run):
+    folder = run()
+    events = events_of(folder)
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for metric in ("train/elbo", "train/kl", "val/elbo", "test/nll"):
+        written = {int(r["step"]): float(r["value"]) for r in rows if r["metric"] == metric}
+        shown = {event.step: event.value for event in events.Scalars(metric)}
+        assert shown == pytest.approx(written)
+        assert len(shown) > 0
+
+
+def test_grey_pixels_under_a_bernoulli_are_not_called_a_log_likelihood(run):
+    with pytest.warns(UserWarning, match="grey pixels under a Bernoulli") as warned:
+        folder = run("data.binarization=none")
+    assert len([w for w in warned if "grey pixels" in str(w.message)]) == 1
+    metrics = summary_of(folder)["metrics"]
+    assert {"test/reconstruction_bce", "test/elbo_bce", "val/elbo_bce"} <= metrics.keys()
+    assert not {"test/reconstruction", "test/elbo", "test/nll"} & metrics.keys()
+
+
+def test_an_autoencoder_reports_no_bound(run):
+    metrics = summary_of(run("objective=autoencoder"))["metrics"]
+    assert metrics["test/reconstruction"] == pytest.approx(-metrics["test/loss"])
+    assert not {"test/elbo", "test/kl", "test/nll"} & metrics.keys()
+
+
+def test_without_validation_the_newest_weights_are_tested(run):
+    folder = run("data.val_size=0")
+    summary = summary_of(folder)
+    assert not [name for name in summary["metrics"] if name.startswith("val/")]
+    kept = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    assert kept["global_step"] == summary["steps"]
+
+
+def test_the_best_weights_are_tested_and_can_be_loaded(run, compose):
+    # so high a rate that the second epoch is worse than the first
+    folder = run(
+        "optimizer.lr=0.03", "schedule=steps", "schedule.milestones=[1]", "schedule.gamma=60"
+    )
+    kept = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    assert kept["global_step"] == 10
+    assert summary_of(folder)["metrics"]["val/elbo"] == pytest.approx(kept["metrics"]["val/elbo"])
+    runs.write_summary(folder, {})
+    (folder / ".hydra").mkdir()
+    OmegaConf.save(compose(*SMALL), folder / ".hydra" / "config.yaml")
+    model = runs.load_model(folder)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, kept["state_dict"][f"model.{name}"])
+
+
+def test_averaged_weights_are_tested(run):
+    folder = run("callbacks=ema", "callbacks.ema.decay=0.5")
+    kept = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    weight = "model.decoder.0.weight"
+    assert not torch.equal(kept["state_dict"][weight], kept["current_model_state"][weight])
+    metrics = summary_of(folder)["metrics"]
+    assert metrics["test/elbo"] == pytest.approx(metrics["val/elbo"], rel=0.05)
+
+
+def test_one_batch_can_be_learned_by_heart(run):
+    folder = run(
+        "+trainer.overfit_batches=1", "trainer.max_epochs=100", "trainer.limit_train_batches=null",
+        "data.binarization=threshold", "objective=autoencoder", "data.batch_size=8",
+        "optimizer.lr=5e-3", "callbacks.latent_scatter=null", "callbacks.overview=null",
+        "callbacks.samples=null", "callbacks.reconstructions=null", "trainer.log_every_n_steps=1",
+    )  # fmt: skip
+    with (folder / "metrics.csv").open(newline="") as file:
+        losses = [float(r["value"]) for r in csv.DictReader(file) if r["metric"] == "train/loss"]
+    assert losses[0] > 400
+    assert losses[-1] < 20
