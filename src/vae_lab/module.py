@@ -79,12 +79,14 @@ class VAEModule(pl.LightningModule):
 
     @property
     def epoch(self) -> float:
-        """Epochs trained so far, fractions included."""
-        return self.trainer.global_step / self._steps_per_epoch
+        """Epochs done at the start of the training step in progress, or of the last one."""
+        done = self.trainer.global_step
+        return (done if self.trainer.training else max(done - 1, 0)) / self._steps_per_epoch
 
     @property
     def _steps_per_epoch(self) -> float:
-        return self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        return math.ceil(steps) if math.isfinite(steps) else steps  # infinite before fitting
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
         """Set an attribute; the one that Lightning sets 40 times a step, without torch's checks."""
@@ -99,6 +101,11 @@ class VAEModule(pl.LightningModule):
             batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
             self._set_seed("train", self.current_epoch, batches)
         return batch
+
+    def on_train_start(self) -> None:
+        """Move the running means of a resumed run, which are loaded on the CPU."""
+        if isinstance(self._sums, Tensor):
+            self._sums = self._sums.to(self.device)
 
     def on_validation_epoch_start(self) -> None:
         """Fix the random numbers of validation, so that epochs differ by the weights alone."""
@@ -117,7 +124,11 @@ class VAEModule(pl.LightningModule):
         bound = self._bound(batch)
         terms = self._terms(bound)
         every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
-        is_logging_step = (self.trainer.global_step + 1) % every_n_steps == 0
+        batches = batch_idx + 1
+        is_step = batches % self.trainer.accumulate_grad_batches == 0
+        is_step |= batches == self.trainer.num_training_batches
+        step = self.trainer.global_step + 1
+        is_logging_step = is_step and every_n_steps > 0 and step % every_n_steps == 0
         if self.device.type == "cpu" or is_logging_step:  # elsewhere, looking means waiting
             self._require_finite("train/loss", terms[0])
         self._sums, self._count = self._sums + terms, self._count + 1
@@ -136,7 +147,8 @@ class VAEModule(pl.LightningModule):
         bound = self._bound(batch)
         metrics = self._metrics(bound, self._terms(bound))
         if self._is_likelihood and "elbo" in bound.parts:
-            metrics["nll"] = -log_marginal(self.model, batch[0], self.nll_samples).mean()
+            x = self._images(batch)
+            metrics["nll"] = -log_marginal(self.model, x, self.nll_samples).mean()
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
@@ -146,20 +158,24 @@ class VAEModule(pl.LightningModule):
                 self._require_finite(name, value)
 
     def _bound(self, batch: Batch) -> Bound:
-        return self.objective(self._draw(batch[0], self.objective.num_samples), self.epoch)
+        draw = self._draw(self._images(batch), self.objective.num_samples)
+        return self.objective(draw, self.epoch)
+
+    def _images(self, batch: Batch) -> Tensor:
+        """Return the images in the precision of the weights."""
+        return batch[0].to(self.dtype)
 
     @staticmethod
     def _terms(bound: Bound) -> Tensor:
         """Return the loss and the parts of a bound, averaged over the batch, as one tensor (M,)."""
         return torch.stack([-bound.value, *bound.parts.values()]).detach().mean(1)
 
-    def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor]:
+    def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor | float]:
         """Name ``terms``, and add the scheduled numbers."""
         names = ["loss", *map(self.metric_name, bound.parts)]
-        scheduled = {name: torch.tensor(value) for name, value in bound.scheduled.items()}
-        return dict(zip(names, terms, strict=True)) | scheduled
+        return dict(zip(names, terms, strict=True)) | dict(bound.scheduled)
 
-    def _log(self, split: Split, metrics: Mapping[str, Tensor], batch_size: int) -> None:
+    def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, batch_size=batch_size, sync_dist=True)
 
@@ -185,7 +201,7 @@ class VAEModule(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and its learning-rate schedule unless that is constant."""
         optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
-        if isinstance(self.schedule, Constant):
+        if self.schedule == Constant(1.0):
             return optimizer
         factors = LambdaLR(optimizer, lambda step: self.schedule(step / self._steps_per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": factors, "interval": "step"}}

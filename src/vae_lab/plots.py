@@ -36,7 +36,7 @@ def image_rows(rows: Mapping[str, Tensor], title: str) -> Image.Image:
     """
     count = max(len(images) for images in rows.values())
     figure, axes = _figure(0.55 * count + 1.3, 0.6 * len(rows) + 0.45)
-    tiles = torch.cat([images.cpu() for images in rows.values()])
+    tiles = torch.cat([images.cpu().float() for images in rows.values()])
     mosaic = make_grid(tiles.clamp(0, 1), nrow=count, padding=2, pad_value=1)
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     step = mosaic.shape[1] / len(rows)
@@ -51,7 +51,7 @@ def image_grid(images: Tensor, title: str) -> Image.Image:
     """Show images (N, C, H, W) in [0, 1] in a square grid."""
     columns = math.ceil(len(images) ** 0.5)
     tile = max(0.5, 2.5 / columns)
-    mosaic = make_grid(images.cpu().clamp(0, 1), nrow=columns, padding=2, pad_value=1)
+    mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=columns, padding=2, pad_value=1)
     figure, axes = _figure(tile * columns + 0.2, tile * math.ceil(len(images) / columns) + 0.5)
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     axes.set_axis_off()
@@ -70,7 +70,7 @@ def latent_scatter(
         title: what the picture shows.
         limit: half the width of both axes, or None to fit the points.
     """
-    points, names = project_to_plane(codes.cpu(), labels.cpu())
+    points, names = project_to_plane(codes.cpu().float(), labels.cpu())
     figure, axes = _figure(6.2, 5.6)
     for label in labels.unique().tolist():
         chosen = points[labels.cpu() == label]
@@ -139,7 +139,7 @@ def plane_grid(coordinates: Tensor) -> Tensor:
 def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
     """Show the images (S², C, H, W) decoded at ``plane_grid(coordinates)``, with their axes."""
     size = len(coordinates)
-    mosaic = make_grid(images.cpu().clamp(0, 1), nrow=size, padding=0)
+    mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=size, padding=0)
     figure, axes = _figure(6.4, 6.6)
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     step = mosaic.shape[1] / size
@@ -163,8 +163,8 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, title: str) -> Image.Image:
         active: booleans, (D,).
         title: what the picture shows.
     """
-    order = kl_per_dim.cpu().argsort(descending=True)
-    heights = kl_per_dim.cpu()[order].numpy()
+    order = kl_per_dim.cpu().float().argsort(descending=True)
+    heights = kl_per_dim.cpu().float()[order].numpy()
     colors = [ACTIVE if active[index] else INACTIVE for index in order]
     figure, axes = _figure(max(4.5, 0.22 * len(order) + 1.5), 3.2)
     axes.bar(range(len(order)), heights, color=colors)

@@ -20,7 +20,9 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
     console = Console()
     tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
     if tested:
-        table = Table(title=f"{summary['name']} · best checkpoint · {summary['epochs']} epochs")
+        table = Table(
+            title=f"{summary['name']} · {summary['tested']} weights · {summary['epochs']} epochs"
+        )
         table.add_column("metric")
         table.add_column("value", justify="right")
         table.add_column("unit")
@@ -30,8 +32,10 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
         console.print(table)
     where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
     lines = [f"status    {summary['status']} after {summary['seconds']:.0f} s"]
+    if (run_dir / "images").exists():
+        lines.append(f"pictures  {where / 'images'}")
     if summary["status"] != "failed":
-        lines += [f"pictures  {where / 'images'}", f"curves    tensorboard --logdir {where}"]
+        lines.append(f"curves    tensorboard --logdir {where}")
     if summary["status"] == "interrupted":
         lines.append(f"go on     python train.py resume={where}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -97,26 +97,32 @@ def load_config(run_dir: Path) -> DictConfig:
 
 
 def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
-    """Return the configuration of the run to resume, changed by ``overrides``.
+    """Return the configuration of the run to resume, changed by ``overrides`` from now on.
 
-    Only values may change (``trainer.max_epochs=20``), not choices of a group (``model=conv``).
+    Only values may change (``trainer.max_epochs=20``): neither choices of a group (``model=conv``),
+    nor what the checkpoint brings along (``optimizer.lr``).
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run.
         ValueError: if an override does not fit the configuration.
     """
     config = load_config(run_dir)
-    for override in OverridesParser.create().parse_overrides(overrides):
+    changes = [o for o in OverridesParser.create().parse_overrides(overrides)
+               if o.key_or_group != "resume"]  # fmt: skip
+    for override in changes:
         key, value = override.key_or_group, override.value()
-        if key == "resume":
-            continue
         try:
-            if isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key)):
-                raise ValueError(f"a resumed run keeps its {key}; {override.input_line} is refused")
+            is_choice = isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key))
+            if is_choice or key.startswith("optimizer."):
+                raise ValueError(
+                    f"a resumed run keeps its {key.split('.')[0]}: {override.input_line} is refused"
+                )
             force = override.is_add() or override.is_force_add()
             OmegaConf.update(config, key, value, force_add=force)
         except OmegaConfBaseException as error:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
+    if changes:
+        write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
     config.resume = str(run_dir)
     return config
 
@@ -147,7 +153,12 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
 
 
 def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:
-    """Write ``summary.json``, whole or not at all."""
-    aside = run_dir / f".{SUMMARY}.{os.getpid()}"
-    aside.write_text(json.dumps(summary, indent=2) + "\n")
-    aside.replace(run_dir / SUMMARY)
+    """Write ``summary.json``."""
+    write_atomically(run_dir / SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text)
+    aside.replace(path)

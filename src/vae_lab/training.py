@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -26,6 +27,7 @@ from vae_lab.runs import instantiate
 
 # What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
 USER_ERRORS = (ValueError, OSError, FloatingPointError, MisconfigurationException)
+BEST = Path("checkpoints") / "best.ckpt"
 INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
 # Lightning's advice that does not fit, and a deprecation inside it: data lie in memory, checkpoints
@@ -77,7 +79,9 @@ def train(cfg: DictConfig) -> float | None:
             _claim(run_dir, resumed=bool(cfg.resume))
         metrics = _run(cfg, run_dir, experiment, checkpoint)
     except USER_ERRORS as error:
-        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+        message = f"error: {' '.join(str(error).split())}"
+        # SystemExit prints the line alone, but would end a sweep
+        raise (RuntimeError(message) if _is_sweep() else SystemExit(message)) from error
     return metrics.get(experiment.monitor) if experiment.monitor else None
 
 
@@ -87,6 +91,7 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
         ValueError: if a value is out of its range.
     """
+    _check(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = instantiate(cfg.data)
     module = VAEModule(
@@ -99,7 +104,8 @@ def build(cfg: DictConfig) -> Experiment:
         compile_model=cfg.compile,
         seed=cfg.seed,
     )
-    monitor = module.metric_name(cfg.monitor) if cfg.data.val_size else None
+    validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
+    monitor = module.metric_name(cfg.monitor) if validates else None
     cfg.monitor = monitor
     stopwatch = Stopwatch()
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
@@ -109,7 +115,31 @@ def build(cfg: DictConfig) -> Experiment:
     trainer = instantiate(
         cfg.trainer, callbacks=[stopwatch, *others, Album(pictures)], logger=loggers
     )
+    if trainer.world_size > 1 and _is_sweep():
+        raise ValueError(
+            "several processes under --multirun would run the whole sweep each; use one device, or "
+            "start each run by itself"
+        )
     return Experiment(datamodule, module, trainer, stopwatch, monitor)
+
+
+def _check(cfg: DictConfig) -> None:
+    """Refuse values that do not go together, or that others would refuse less clearly.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    if cfg.seed < 0:
+        raise ValueError(f"seed must be at least 0, got {cfg.seed}")
+    is_mixed = "mixed" in str(cfg.trainer.precision)
+    if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
+        raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
+    if "early_stopping" in cfg.callbacks and not cfg.data.val_size:
+        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
+
+
+def _is_sweep() -> bool:
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _run(
@@ -128,7 +158,8 @@ def _run(
         metrics = _metrics(experiment.trainer)
         raise SystemExit(INTERRUPTED) from None
     except Exception:
-        (run_dir / "traceback.txt").write_text(traceback.format_exc())
+        name = f"traceback_{experiment.trainer.global_rank}.txt"
+        (run_dir / name).write_text(traceback.format_exc())
         raise
     finally:
         if experiment.trainer.is_global_zero:
@@ -150,7 +181,7 @@ def _fit_and_test(
             config: Any = OmegaConf.to_container(cfg, resolve=True)
             logger.describe(config, experiment.monitor or "test/loss")
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
-    best = run_dir / "checkpoints" / "best.ckpt"
+    best = run_dir / BEST
     validation = {}
     if best.exists():
         # not by test(ckpt_path=...), which with averaged weights would load those before averaging
@@ -178,7 +209,8 @@ def _summarise(
         "name": cfg.name,
         "metrics": metrics,
         "units": {name: report.unit(name) for name in metrics},
-        "epochs": trainer.current_epoch,
+        "tested": "best" if Path(cfg.run_dir, BEST).exists() else "last",
+        "epochs": trainer.fit_loop.epoch_progress.current.processed,  # pyright: ignore[reportAttributeAccessIssue]
         "steps": trainer.global_step,
         "training_seconds": stopwatch.elapsed,
         "images_per_second": stopwatch.images / stopwatch.elapsed if stopwatch.elapsed else 0.0,

@@ -106,7 +106,8 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> Distribution:
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""
-        return self.posterior(self.encoder(x))
+        # .to: in mixed precision a network answers in few digits, too few for densities
+        return self.posterior(self.encoder(x).to(x.dtype))
 
     def decode(self, z: Tensor) -> Distribution:
         """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""

@@ -103,3 +103,9 @@ def test_pixels_of_one_image_are_sampled_independently(draw):
 def test_black_is_never_white_and_white_always(draw, level, white):
     pixels = draw(torch.full((2_000_000,), level, dtype=torch.uint8))
     assert pixels.min() == pixels.max() == white
+
+
+def test_black_stays_black_where_the_random_number_is_exactly_zero():
+    # With seed 12, torch's uniform numbers contain a 0 among the first million.
+    black = torch.zeros(1_000_000, dtype=torch.uint8)
+    assert binarize_once(black, Binarization.STATIC, seed=12).max() == 0

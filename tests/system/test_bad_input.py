@@ -43,6 +43,7 @@ def test_the_command_line_refuses(override, words, tmp_path, mnist_root):
         ("objective.beta=wramup", "error: 'wramup' is neither a number nor a schedule; choose"),
         ("evaluation.num_samples=0", "error: evaluation.num_samples must be at least 1"),
         ("trainer.devices=0", "error: `Trainer(devices=0)` value is not a valid input"),
+        ("seed=-1", "error: seed must be at least 0, got -1"),
         ("trainer.precision=31", "error: Precision 31 is invalid"),
         ("model.encoder.hidden_sizes=[0]", "error: hidden_sizes must all be at least 1"),
     ],
@@ -99,3 +100,26 @@ def test_a_run_directory_is_not_used_twice(compose, tmp_path):
     with pytest.raises(SystemExit, match="holds a run already; continue it with resume="):
         training.train(compose("debug=fast", f"run_dir={tmp_path}"))
     assert read_summary(tmp_path) == {"status": "completed"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("callbacks=early_stopping", "data.val_size=0"), "early_stopping needs validation"),
+        (
+            ("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1"),
+            "needs optimizer.fused=false",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(overrides, message, compose):
+    with pytest.raises(SystemExit, match=message):
+        training.train(compose("debug=fast", *overrides))
+
+
+def test_a_sweep_goes_on_after_a_failed_run(tmp_path, mnist_root):
+    done = train("-m", *SMALL, "latent_dim=0,2", folder=tmp_path, data=mnist_root)
+    assert done.returncode == 1
+    assert "error: latent_dim must be at least 1, got 0" in done.stderr
+    (summary,) = tmp_path.rglob("summary.json")
+    assert json.loads(summary.read_text())["status"] == "completed"

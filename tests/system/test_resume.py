@@ -6,11 +6,15 @@ import json
 import pytest
 import torch
 from command_line import train
+from omegaconf import OmegaConf
 
+from vae_lab.runs import resumed_config
+
+BATCHES_PER_EPOCH = 16
 STEPS_PER_EPOCH = 8
 SMALL = (
     "trainer.max_epochs=2",
-    f"+trainer.limit_train_batches={STEPS_PER_EPOCH}",
+    f"+trainer.limit_train_batches={BATCHES_PER_EPOCH}",
     "+trainer.limit_val_batches=2",
     "+trainer.limit_test_batches=1",
     "trainer.log_every_n_steps=3",
@@ -20,6 +24,7 @@ SMALL = (
     "objective.beta=warmup",
     "schedule=cosine",
     "callbacks=ema",
+    "trainer.accumulate_grad_batches=2",
 )
 UNREPEATABLE = ("train/images_per_second",)
 
@@ -71,3 +76,19 @@ def test_a_finished_run_can_be_extended(uninterrupted, mnist_root):
     more = train("resume=more", "trainer.max_epochs=3", folder=folder, data=mnist_root)
     assert more.returncode == 0, more.stderr
     assert checkpoint(folder / "more")["global_step"] == 3 * STEPS_PER_EPOCH
+    # the change stays, the best score is known, and the totals go on
+    assert OmegaConf.load(folder / "more" / ".hydra" / "config.yaml").trainer.max_epochs == 3
+    summary = json.loads((folder / "more" / "summary.json").read_text())
+    assert summary["epochs"] == 3
+    best = torch.load(folder / "more" / "checkpoints" / "best.ckpt", weights_only=True)
+    last = checkpoint(folder / "more")["callbacks"]
+    (score,) = [s["best_model_score"] for s in last.values() if "best_model_score" in s]
+    assert score.item() == pytest.approx(best["metrics"]["val/elbo"])
+
+
+def test_a_resumed_run_keeps_its_parts_and_its_optimizer(uninterrupted):
+    for override in ("model=conv", "optimizer.lr=1"):
+        with pytest.raises(ValueError, match="a resumed run keeps its"):
+            resumed_config(uninterrupted, ["resume=full", override])
+    with pytest.raises(ValueError, match=r"trainer\.max_epoch=3"):
+        resumed_config(uninterrupted, ["trainer.max_epoch=3"])

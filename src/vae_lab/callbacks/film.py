@@ -59,7 +59,7 @@ class Film(PictureCallback):
             return plots.image_grid(model.sample(count), "Samples: z from the prior, decoded")
         means = model.encode(images).mean
         scatter = plots.latent_scatter(means, labels, "Posterior means", limit=self.extent)
-        grid = plots.plane_grid(self.coordinates).to(images.device)
+        grid = plots.plane_grid(self.coordinates).to(images)
         decoded = model.decode(grid).mean
         return plots.beside(
             scatter, plots.manifold(decoded, self.coordinates, "The latent plane, decoded")

@@ -26,6 +26,7 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, folder: str) -> None:
         self.path = Path(folder) / "last.ckpt"
         self._interrupted = False
+        self._saved = False  # since the interruption
         self._handler_before: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -41,9 +42,11 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Save, if Ctrl-C was pressed; after the last step of an epoch, that is left to its end."""
-        if self._interrupted and not trainer.is_last_batch:
+        """Save after a step, if Ctrl-C was pressed; the last of an epoch is left to its end."""
+        is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if self._interrupted and is_step and not trainer.is_last_batch:
             self._save(trainer)
+            self._saved = True
 
     def on_train_batch_start(
         self,
@@ -53,7 +56,7 @@ class LastCheckpoint(Checkpoint):
         batch_idx: int,
     ) -> None:
         """Stop, if Ctrl-C was pressed: only now have the loggers written the last step."""
-        if self._interrupted:
+        if self._saved:
             raise KeyboardInterrupt
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

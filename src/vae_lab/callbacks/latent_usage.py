@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class LatentUsage(PictureCallback):
-    """Bars of KL per dimension; logs ``val/active_units`` and warns if most have collapsed."""
+    """Bars of KL per dimension; logs ``active_units`` and warns if most have collapsed."""
 
     name = "latent_usage"
 
@@ -34,7 +34,7 @@ class LatentUsage(PictureCallback):
 
     def scalars(self) -> dict[str, float]:
         """Return the number of active units (Burda et al. 2016)."""
-        return {} if self._active is None else {"val/active_units": float(self._active.sum())}
+        return {} if self._active is None else {"active_units": float(self._active.sum())}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the final picture, and say so if most of the latent space is unused."""

@@ -39,6 +39,6 @@ class Manifold(PictureCallback):
         """Decode the grid."""
         if model.latent_dim != PLANE:
             return None
-        grid = plots.plane_grid(self.coordinates).to(images.device)
+        grid = plots.plane_grid(self.coordinates).to(images)
         title = f"The latent plane, decoded ({self.spacing} spacing)"
         return plots.manifold(model.decode(grid).mean, self.coordinates, title)

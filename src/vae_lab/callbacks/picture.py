@@ -83,7 +83,9 @@ class PictureCallback(pl.Callback):
                 tag = f"images/{self.name}"
                 logger.experiment.add_image(tag, pixels, step, dataformats="HWC")
             if scalars := self.scalars():
-                logger.log_metrics(scalars, step)
+                split = cast(Any, trainer).datamodule.example_split
+                named = {f"{split}/{name}": value for name, value in scalars.items()}
+                logger.log_metrics(named | {"epoch": trainer.current_epoch}, step)
 
     def _draw_without_traces(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
@@ -95,8 +97,9 @@ class PictureCallback(pl.Callback):
         was_training = model.training
         model.eval()
         try:
-            with torch.no_grad(), torch.random.fork_rng():
+            devices = [pl_module.device] if pl_module.device.type == "cuda" else []
+            with torch.no_grad(), torch.random.fork_rng(devices):
                 torch.manual_seed(NOISE_SEED)
-                return self.draw(model, images.to(pl_module.device), labels)
+                return self.draw(model, images.to(pl_module.device, pl_module.dtype), labels)
         finally:
             model.train(was_training)

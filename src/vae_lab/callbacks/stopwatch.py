@@ -60,6 +60,14 @@ class Stopwatch(pl.Callback):
         """Stop."""
         self._pause()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the totals, which a resumed run goes on with."""
+        return {"images": self.images, "seconds": self.elapsed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the totals."""
+        self.images, self.seconds = state_dict["images"], state_dict["seconds"]
+
     def _restart(self) -> None:
         self._images_before, self._seconds_before = self.images, self.seconds
         self._since = time.perf_counter()

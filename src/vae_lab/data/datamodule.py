@@ -70,6 +70,11 @@ class MNISTDataModule(pl.LightningDataModule):
         """Whether batches hold black and white pixels alone, or grey ones."""
         return "grey" if self.binarization is Binarization.NONE else "binary"
 
+    @property
+    def example_split(self) -> Split:
+        """The split of the images that pictures show."""
+        return "val" if self.val_size else "train"
+
     def prepare_data(self) -> None:
         """Unpack or download the files that are missing.
 
@@ -139,7 +144,7 @@ class MNISTDataModule(pl.LightningDataModule):
         The first validation images; with ``val_size=0`` the first training images. Never test
         images.
         """
-        split: Split = "val" if self.val_size else "train"
+        split = self.example_split
         return self.images(split, count), self.splits[split].labels[:count]
 
     def images(self, split: Split, count: int) -> Tensor:
