@@ -106,7 +106,7 @@ def project_to_plane(codes: Tensor, labels: Tensor) -> tuple[Tensor, tuple[str, 
             return codes, ("z₁", "z₂")
     centred = codes - codes.mean(0)
     _, singular_values, directions = torch.linalg.svd(centred, full_matrices=False)
-    explained = singular_values.square() / singular_values.square().sum()
+    explained = singular_values.square() / singular_values.square().sum().clamp_min(1e-12)
     names = [f"PC {i + 1} ({explained[i]:.0%} of the variance)" for i in range(2)]
     return centred @ directions[:2].T, (names[0], names[1])
 

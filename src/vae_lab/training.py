@@ -134,6 +134,9 @@ def _check(cfg: DictConfig) -> None:
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
+    is_deterministic = cfg.model.get("posterior", {}).get("_target_", "").endswith("Deterministic")
+    if is_deterministic and not cfg.objective["_target_"].endswith("Autoencoder"):
+        raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
     if "early_stopping" in cfg.callbacks and not cfg.data.val_size:
         raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
 

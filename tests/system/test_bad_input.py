@@ -105,6 +105,8 @@ def test_a_run_directory_is_not_used_twice(compose, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (("posterior=deterministic",), "it goes with objective=autoencoder"),
+        (("data.image_shape=[1,14,14]",), r"image_shape is \(1, 14, 14\), but the images are"),
         (("callbacks=early_stopping", "data.val_size=0"), "early_stopping needs validation"),
         (
             ("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1"),

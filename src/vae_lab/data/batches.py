@@ -67,7 +67,8 @@ class GlobalBatches:
 
     Every image belongs to exactly one batch of one process, and all processes have the same number
     of batches. The global batches do not depend on the number of processes, so that n processes
-    with batch size b see what one process with batch size n·b sees.
+    with batch size b see what one process with batch size n·b sees; but for a last batch with fewer
+    images than processes, which joins the one before.
 
     Args:
         sampler: the order (the name under which Lightning looks for ``set_epoch``).
@@ -133,4 +134,4 @@ class ResumableLoader:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind the batches that ``state`` says have been delivered."""
-        self.batch_sampler.start = state["delivered"] % len(self)
+        self._delivered = self.batch_sampler.start = state["delivered"] % len(self)

@@ -99,7 +99,7 @@ class MNISTDataModule(pl.LightningDataModule):
         """Read the files of ``stage`` and binarise what is binarised once.
 
         Raises:
-            ValueError: if ``val_size`` leaves nothing to train on.
+            ValueError: if ``val_size`` leaves nothing to train on, or the image shape differs.
         """
         if stage in ("fit", "validate") and "train" not in self.splits:
             images, labels = self._read(train=True)
@@ -153,7 +153,7 @@ class MNISTDataModule(pl.LightningDataModule):
         return to_float(self._binarize(images, split) if split == "train" else images)
 
     def fingerprint(self) -> str:
-        """Return a short hash of the training images as they are read, for the run's summary."""
+        """Return a short hash of the training images, for the run's summary."""
         return hashlib.sha256(self.splits["train"].images.numpy().tobytes()).hexdigest()[:16]
 
     def _is_training(self) -> bool:
@@ -161,8 +161,10 @@ class MNISTDataModule(pl.LightningDataModule):
 
     def _read(self, train: bool) -> tuple[Tensor, Tensor]:
         source = getattr(datasets, self.dataset)(self.root, train=train)
-        images = source.data.reshape(len(source.data), *self.image_shape)
-        return images, source.targets
+        shape = (1, *source.data.shape[1:])
+        if shape != self.image_shape:
+            raise ValueError(f"data.image_shape is {self.image_shape}, but the images are {shape}")
+        return source.data.unsqueeze(1), source.targets
 
     def _binarize(self, images: Tensor, split: Split) -> Tensor:
         return binarize_once(images, self.binarization, BINARIZATION_SEEDS[split])
