@@ -23,6 +23,8 @@ from vae_lab.callbacks.stopwatch import Stopwatch
 from vae_lab.data import MNISTDataModule
 from vae_lab.loggers import MetricsCSV, TensorBoard
 from vae_lab.module import VAEModule
+from vae_lab.objectives import Autoencoder
+from vae_lab.posteriors import Deterministic
 from vae_lab.runs import instantiate
 
 # What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
@@ -104,6 +106,9 @@ def build(cfg: DictConfig) -> Experiment:
         compile_model=cfg.compile,
         seed=cfg.seed,
     )
+    has_kl = not isinstance(module.model.posterior, Deterministic)
+    if not has_kl and not isinstance(module.objective, Autoencoder):
+        raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
     validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
     monitor = module.metric_name(cfg.monitor) if validates else None
     cfg.monitor = monitor
@@ -134,9 +139,6 @@ def _check(cfg: DictConfig) -> None:
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
-    is_deterministic = cfg.model.get("posterior", {}).get("_target_", "").endswith("Deterministic")
-    if is_deterministic and not cfg.objective["_target_"].endswith("Autoencoder"):
-        raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
     if "early_stopping" in cfg.callbacks and not cfg.data.val_size:
         raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
 

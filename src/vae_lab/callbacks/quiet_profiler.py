@@ -8,7 +8,7 @@ NOTHING = nullcontext()
 
 
 class QuietProfiler(PassThroughProfiler):
-    """Replaces Lightning's default, whose hundred generators a step measure nothing for 0.1 ms."""
+    """Replaces Lightning's default, which enters a hundred generators a step for nothing."""
 
     def profile(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, action_name: str
