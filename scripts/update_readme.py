@@ -3,7 +3,7 @@
     python scripts/update_readme.py
 
 ``docs/runs/*.json`` are the ``summary.json`` of runs, named after them and with the ``command``
-added; ``docs/benchmarks/epoch.json`` is what ``scripts/benchmark.py`` wrote.
+added; ``docs/benchmarks/*.json`` are what ``scripts/benchmark.py`` wrote.
 """
 
 import json
@@ -52,12 +52,32 @@ def speed_table() -> str:
             f"| {name} | {seconds['framework']:.2f} | {seconds['bare']:.2f} "
             f"| {seconds['tutorial']:.2f} | {result['a/b']:.2f} | {result['a/c']:.2f} |"
         )
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
+def nll_table() -> str:
+    """Return the table of ``docs/benchmarks/nll.json``."""
+    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "nll.json").read_text())
+    lines = [
+        "| | estimator (a), 1/s | decode and score (b), 1/s | network (c), 1/s | a/b | a/c |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, result in benchmark["results"].items():
+        rate = result["samples_per_second"]
+        lines.append(
+            f"| {name} | {rate['estimator']:,.0f} | {rate['decoder']:,.0f} "
+            f"| {rate['network']:,.0f} | {result['of_decoder']:.2f} | {result['of_network']:.2f} |"
+        )
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
+def conditions(benchmark: dict[str, Any]) -> str:
+    """Say on what a benchmark ran."""
     return (
-        "\n".join(lines)
-        + f"\n\nBest of {benchmark['rounds']} interleaved epochs of each, "
-        + f"{benchmark['hardware']['threads']} threads of an {benchmark['hardware']['name']}, "
-        + f"torch {benchmark['versions']['torch']}; peak resident memory of all three together "
-        + f"{benchmark['peak_resident_mib']} MiB."
+        f"Best of {benchmark['rounds']} interleaved turns of each, "
+        f"{benchmark['hardware']['threads']} threads of an {benchmark['hardware']['name']}, "
+        f"torch {benchmark['versions']['torch']}; peak resident memory of all together "
+        f"{benchmark['peak_resident_mib']} MiB"
     )
 
 
@@ -65,7 +85,8 @@ def main() -> None:
     """Replace what stands between the markers."""
     path = ROOT / "README.md"
     text = path.read_text()
-    for name, table in (("results", results_table()), ("speed", speed_table())):
+    tables = {"results": results_table(), "speed": speed_table(), "nll": nll_table()}
+    for name, table in tables.items():
         marked = re.compile(rf"<!-- {name} -->.*?<!-- end of {name} -->", re.DOTALL)
         new = f"<!-- {name} -->\n{table}\n<!-- end of {name} -->"
         text, count = marked.subn(lambda _, new=new: new, text)

@@ -66,7 +66,8 @@ def bernoulli_model() -> VAE:
     """A small VAE as users build it: non-linear, binary pixels, D = 2, float32."""
     torch.manual_seed(0)
     network = partial(MLP, hidden_sizes=(16,), activation=nn.Tanh, normalization=None)
-    return VAE((1, 4, 4), 2, network, network, DiagonalNormal(2), StandardNormal(2), Bernoulli())
+    posterior = DiagonalNormal(2, log_scale_range=None)
+    return VAE((1, 4, 4), 2, network, network, posterior, StandardNormal(2), Bernoulli())
 
 
 @pytest.fixture

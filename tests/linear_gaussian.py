@@ -15,7 +15,7 @@ from torch.distributions import Distribution, MultivariateNormal
 
 from vae_lab.likelihoods import Normal
 from vae_lab.networks import MLP
-from vae_lab.posteriors import DiagonalNormal
+from vae_lab.posteriors import DiagonalNormal, Posterior
 from vae_lab.priors import StandardNormal
 from vae_lab.vae import VAE
 
@@ -24,7 +24,7 @@ LATENT_DIM = 2
 Covariance = Literal["diagonal", "full"]
 
 
-class FullNormal(nn.Module):
+class FullNormal(Posterior):
     """q(z|x) = N(z; μ(x), S) with one S for all images, for which no KL per dimension exists."""
 
     covariance: Tensor
@@ -56,7 +56,8 @@ def linear_gaussian(
     """
     generator = torch.Generator().manual_seed(0)
     linear = partial(MLP, hidden_sizes=(), activation=nn.Identity, normalization=None)
-    posterior = {"diagonal": DiagonalNormal, "full": FullNormal}[covariance](LATENT_DIM)
+    diagonal = DiagonalNormal(LATENT_DIM, log_scale_range=None)
+    posterior = diagonal if covariance == "diagonal" else FullNormal(LATENT_DIM)
     prior, likelihood = StandardNormal(LATENT_DIM), Normal(scale=0.5, learned=True)
     model = VAE(IMAGE_SHAPE, LATENT_DIM, linear, linear, posterior, prior, likelihood).double()
 

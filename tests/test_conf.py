@@ -29,13 +29,17 @@ EXPERIMENTS = sorted((CONF / "experiment").glob("*.yaml"))
 NEEDS = {
     ("logger", "wandb"): (importlib.util.find_spec("wandb"), "wandb is not installed"),
     ("logger", "mlflow"): (importlib.util.find_spec("mlflow"), "mlflow is not installed"),
+    ("experiment", "best_gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
     ("trainer", "gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
     ("trainer", "mps"): (torch.backends.mps.is_available(), "this machine has no MPS device"),
 }
 
 # Options that make sense only beside another, as their comments say.
 COMPANIONS = {
+    ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
+    ("likelihood", "discretized_logistic"): ["data.binarization=none"],
     ("likelihood", "normal"): ["data.binarization=none"],
+    ("likelihood", "optimal_normal"): ["data.binarization=none"],
     ("posterior", "deterministic"): ["objective=autoencoder"],
 }
 
@@ -100,7 +104,8 @@ def test_every_option_builds_a_model_that_scores_images(build, group, option):
     experiment = build(f"{group}={option}", *COMPANIONS.get((group, option), []))
     module, objective = experiment.module, experiment.module.objective
     images = torch.rand(2, *module.model.image_shape).round()
-    bound = objective(module.model.draw(images, objective.num_samples), epoch=0.0)
+    draw = module.model.draw(images, objective.num_samples, objective.path_gradient)
+    bound = objective(draw, epoch=0.0)
     assert bound.value.shape == (2,)
     assert bound.value.isfinite().all()
     assert module.optimizer(module.parameters()).param_groups[0]["lr"] > 0
@@ -196,4 +201,4 @@ def test_values_of_the_command_line_arrive(build):
     assert experiment.trainer.max_epochs == 3
     model = experiment.module.model
     assert model.encode(torch.zeros(1, *model.image_shape)).event_shape == (3,)
-    assert model.prior().event_shape == (3,)
+    assert model.prior(model.encode).event_shape == (3,)

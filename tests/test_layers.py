@@ -13,10 +13,10 @@ PACKAGE = ROOT / "src" / "vae_lab"
 
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
-    {"training"},
-    {"module", "data", "callbacks", "runs", "loggers", "report", "environment"},
-    {"objectives", "evaluation", "schedules", "plots", "seeding"},
-    {"vae"},
+    {"training", "scoring"},
+    {"module", "data", "callbacks", "runs", "loggers", "report", "results", "environment"},
+    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
+    {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
     {"distributions"},
 ]

@@ -1,17 +1,48 @@
-"""Likelihoods: distributions over images that sum or integrate to one, in nats per image."""
+"""Likelihoods: distributions over images that sum or integrate to one, in nats per image.
+
+For those of grey pixels but the normal see test_grey_likelihoods.py.
+"""
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from monte_carlo import assert_mean_is
-from vae_lab.likelihoods import Bernoulli, Normal
+from vae_lab.likelihoods import (
+    Bernoulli,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    Normal,
+    OptimalNormal,
+)
+from vae_lab.networks import MLP
+from vae_lab.posteriors import DiagonalNormal
+from vae_lab.priors import StandardNormal
+from vae_lab.vae import VAE
+
+LIKELIHOODS = [
+    Bernoulli(),
+    Normal(scale=0.3, learned=False),
+    OptimalNormal(momentum=0.1).eval(),
+    ContinuousBernoulli(),
+    DiscretizedLogistic(log_scale_range=(-5.0, 0.0)),
+]
 
 
-def every_likelihood():
-    return [Bernoulli(), Normal(scale=0.3, learned=False)]
+@pytest.fixture(params=LIKELIHOODS, ids=lambda likelihood: type(likelihood).__name__)
+def likelihood(request):
+    return request.param
+
+
+def features_for(likelihood, *shape):
+    """Return what a decoder might deliver for images of ``shape``, (..., C, H, W)."""
+    torch.manual_seed(0)
+    *leading, channels, height, width = shape
+    return torch.randn(*leading, channels * likelihood.parameters_per_pixel, height, width)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 3), (2, 2, 2)])
@@ -35,33 +66,41 @@ def test_normal_integrates_to_one_over_two_pixels(scale):
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
-@pytest.mark.parametrize("likelihood", every_likelihood())
 def test_features_become_one_distribution_per_image(likelihood):
-    torch.manual_seed(0)
-    features = torch.randn(3, 5, 1, 2, 2)
-    p = likelihood(features)
+    p = likelihood(features_for(likelihood, 3, 5, 2, 4, 4))
     assert p.batch_shape == (3, 5)
-    assert p.event_shape == (1, 2, 2)
-    assert p.mean.shape == features.shape
-    assert p.log_prob(torch.zeros(5, 1, 2, 2)).shape == (3, 5)
+    assert p.event_shape == (2, 4, 4)
+    assert p.mean.shape == (3, 5, 2, 4, 4)
+    assert p.log_prob(torch.zeros(5, 2, 4, 4)).shape == (3, 5)
 
 
-@pytest.mark.parametrize("likelihood", every_likelihood())
 def test_log_prob_is_summed_over_pixels_and_not_averaged(likelihood):
-    torch.manual_seed(0)
-    features, x = torch.randn(1, 4, 4), torch.randint(2, (1, 4, 4)).float()
+    features, x = features_for(likelihood, 1, 4, 4), torch.randint(2, (1, 4, 4)).float()
     doubled = likelihood(features.repeat(1, 2, 1)).log_prob(x.repeat(1, 2, 1))
     torch.testing.assert_close(doubled, 2 * likelihood(features).log_prob(x))
 
 
-@pytest.mark.parametrize("likelihood", every_likelihood())
 def test_samples_average_to_the_mean(likelihood):
-    torch.manual_seed(0)
-    p = likelihood(torch.randn(1, 2, 2))
+    p = likelihood(features_for(likelihood, 1, 2, 2))
     assert_mean_is(p.sample((20_000,)), p.mean)
 
 
-@pytest.mark.parametrize("likelihood", every_likelihood())
+def test_gradients_reach_every_feature(likelihood):
+    # negative, as the greatest log scale is 0: beyond it there is none
+    features = (-features_for(likelihood, 5, 1, 2, 2).abs()).requires_grad_()
+    likelihood(features).log_prob(torch.rand(5, 1, 2, 2)).sum().backward()
+    assert (features.grad != 0).all()
+
+
+def test_a_decoder_delivers_as_many_features_as_the_likelihood_takes(likelihood):
+    torch.manual_seed(0)
+    network = partial(MLP, hidden_sizes=(), activation=nn.Tanh, normalization=None)
+    parts = (DiagonalNormal(2, log_scale_range=None), StandardNormal(2), likelihood)
+    model = VAE((2, 4, 4), 2, network, network, *parts)
+    assert model.draw(torch.rand(5, 2, 4, 4), 3).log_px.shape == (3, 5)
+    assert model.sample(7).shape == (7, 2, 4, 4)
+
+
 def test_pixels_that_it_declares_need_no_caveat(likelihood):
     assert likelihood.caveat(likelihood.pixels) is None
     assert likelihood.suffix(likelihood.pixels) == ""
@@ -88,7 +127,7 @@ def test_bernoulli_calls_the_score_of_grey_pixels_a_cross_entropy():
 def test_normal_warns_of_binary_pixels_but_has_a_density_there():
     likelihood = Normal(scale=1.0, learned=False)
     assert likelihood.pixels == "grey"
-    assert "without an upper limit" in likelihood.caveat("binary")
+    assert "no upper limit" in likelihood.caveat("binary")
     assert likelihood.suffix("binary") == ""
 
 

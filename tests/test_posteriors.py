@@ -1,5 +1,7 @@
 """Posteriors: parameters to distributions, and the point mass that admits no bound."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
@@ -9,8 +11,10 @@ from vae_lab.distributions import Delta, kl_per_dim
 from vae_lab.posteriors import Deterministic, DiagonalNormal
 from vae_lab.priors import StandardNormal
 
+normal = partial(DiagonalNormal, log_scale_range=None)
 
-@pytest.mark.parametrize("kind", [DiagonalNormal, Deterministic])
+
+@pytest.mark.parametrize("kind", [normal, Deterministic])
 @pytest.mark.parametrize("latent_dim", [1, 3])
 def test_parameters_become_one_distribution_per_image(kind, latent_dim):
     posterior = kind(latent_dim)
@@ -20,7 +24,7 @@ def test_parameters_become_one_distribution_per_image(kind, latent_dim):
     assert q.rsample((2,)).shape == (2, 5, latent_dim)
 
 
-@pytest.mark.parametrize("kind", [DiagonalNormal, Deterministic])
+@pytest.mark.parametrize("kind", [normal, Deterministic])
 def test_samples_carry_gradients_to_the_parameters(kind):
     torch.manual_seed(0)
     posterior = kind(2)
@@ -30,7 +34,7 @@ def test_samples_carry_gradients_to_the_parameters(kind):
 
 
 def test_diagonal_normal_reads_means_and_then_log_scales():
-    q = DiagonalNormal(2)(torch.tensor([[1.0, -2.0, 0.0, 0.5]]))
+    q = normal(2)(torch.tensor([[1.0, -2.0, 0.0, 0.5]]))
     torch.testing.assert_close(q.mean, torch.tensor([[1.0, -2.0]]))
     torch.testing.assert_close(q.stddev, torch.tensor([[0.0, 0.5]]).exp())
 
@@ -40,12 +44,31 @@ def test_diagonal_normal_is_a_multivariate_normal_of_diagonal_covariance():
     parameters, z = torch.randn(5, 6).double(), torch.randn(4, 5, 3).double()
     mean, log_scale = parameters.chunk(2, dim=-1)
     expected = MultivariateNormal(mean, torch.diag_embed((2 * log_scale).exp())).log_prob(z)
-    torch.testing.assert_close(DiagonalNormal(3)(parameters).log_prob(z), expected)
+    torch.testing.assert_close(normal(3)(parameters).log_prob(z), expected)
+
+
+def test_diagonal_normal_has_no_limits_unless_asked_for():
+    q = normal(1)(torch.tensor([[0.0, -30.0], [0.0, 30.0]]))
+    torch.testing.assert_close(q.log_scale, torch.tensor([[-30.0], [30.0]]))
+
+
+def test_diagonal_normal_holds_log_scales_and_no_means_within_their_limits():
+    parameters = torch.tensor([[-9.0, 9.0, -9.0, 9.0], [0.0, 0.0, -3.0, 0.5]])
+    q = DiagonalNormal(2, log_scale_range=(-3.0, 1.0))(parameters)
+    torch.testing.assert_close(q.mean, parameters[:, :2])
+    torch.testing.assert_close(q.log_scale, torch.tensor([[-3.0, 1.0], [-3.0, 0.5]]))
+    torch.testing.assert_close(q.stddev, q.log_scale.exp())
+
+
+def test_diagonal_normal_has_no_gradient_beyond_a_limit():
+    parameters = torch.tensor([[0.0, 0.0, -9.0, 0.5]], requires_grad=True)
+    DiagonalNormal(2, log_scale_range=(-3.0, 1.0))(parameters).stddev.sum().backward()
+    assert (parameters.grad[0, 2:] != 0).tolist() == [False, True]
 
 
 def test_diagonal_normal_samples_have_its_mean_and_variance():
     torch.manual_seed(0)
-    q = DiagonalNormal(2)(torch.randn(3, 4))
+    q = normal(2)(torch.randn(3, 4))
     samples = q.sample((20_000,))
     assert_mean_is(samples, q.mean)
     assert_mean_is((samples - q.mean).square(), q.variance)
@@ -53,7 +76,7 @@ def test_diagonal_normal_samples_have_its_mean_and_variance():
 
 def test_diagonal_normal_closed_form_kl_is_the_mean_of_the_log_ratio():
     torch.manual_seed(0)
-    q, p = DiagonalNormal(2)(torch.randn(3, 4)), StandardNormal(2)()
+    q, p = normal(2)(torch.randn(3, 4)), StandardNormal(2)(None)
     z = q.sample((20_000,))
     assert_mean_is(q.log_prob(z) - p.log_prob(z), kl_per_dim(q, p).sum(-1))
 
@@ -61,7 +84,7 @@ def test_diagonal_normal_closed_form_kl_is_the_mean_of_the_log_ratio():
 def test_diagonal_normal_with_zero_parameters_is_the_prior():
     torch.manual_seed(0)
     z = torch.randn(4, 1, 2)
-    q, p = DiagonalNormal(2)(torch.zeros(1, 4)), StandardNormal(2)()
+    q, p = normal(2)(torch.zeros(1, 4)), StandardNormal(2)(None)
     torch.testing.assert_close(q.log_prob(z), p.log_prob(z))
 
 

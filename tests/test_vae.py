@@ -6,13 +6,16 @@ from functools import partial
 
 import pytest
 import torch
+import zuko
 from torch import nn
 from torch.distributions import Independent, Normal
 
 from linear_gaussian import exact_elbo, exact_kl, exact_log_px, images_of, linear_gaussian
 from monte_carlo import assert_mean_at_most, assert_mean_is
+from vae_lab.likelihoods import Bernoulli
 from vae_lab.networks import MLP
-from vae_lab.posteriors import Deterministic
+from vae_lab.posteriors import Deterministic, DiagonalNormal, Posterior
+from vae_lab.priors import Flow, MixtureOfGaussians, VampPrior
 from vae_lab.vae import VAE
 
 TERMS = ("log_px", "log_pz", "log_qz", "log_w")
@@ -26,7 +29,7 @@ class SharedNoise(Normal):
         return self.loc + self.scale * noise.to(self.loc)
 
 
-class SharedNoisePosterior(nn.Module):
+class SharedNoisePosterior(Posterior):
     def forward(self, parameters):
         mean, log_scale = parameters.chunk(2, dim=-1)
         return Independent(SharedNoise(mean, log_scale.exp()), 1)
@@ -73,6 +76,38 @@ def test_log_w_is_its_three_terms_of_shape_samples_by_batch(bernoulli_model, bin
     torch.testing.assert_close(draw.log_w, draw.log_px + draw.log_pz - draw.log_qz)
     assert draw.kl.shape == (5,)
     assert draw.kl_per_dim.shape == (5, 2)
+
+
+def test_the_draw_carries_its_latents_and_the_distributions_that_score_them(
+    bernoulli_model, binary_images
+):
+    draw = seeded_draw(bernoulli_model, binary_images, 3)
+    assert draw.z.shape == (3, 5, 2)
+    assert (draw.q.batch_shape, draw.q.event_shape) == ((5,), (2,))
+    assert (draw.p.batch_shape, draw.p.event_shape) == ((), (2,))
+    torch.testing.assert_close(draw.q.log_prob(draw.z), draw.log_qz)
+    torch.testing.assert_close(draw.p.log_prob(draw.z), draw.log_pz)
+    log_px = bernoulli_model.decode(draw.z).log_prob(binary_images)
+    torch.testing.assert_close(log_px, draw.log_px)
+
+
+def test_images_are_encoded_once_for_all_draws(bernoulli_model, binary_images):
+    calls = []
+    bernoulli_model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    draw = bernoulli_model.condition(binary_images)
+    draws = [draw(2), draw(3)]
+    assert len(calls) == 1
+    assert [len(each.log_w) for each in draws] == [2, 3]
+    assert draws[0].q is draws[1].q
+
+
+def test_conditioning_and_then_drawing_is_drawing(bernoulli_model, binary_images):
+    at_once = seeded_draw(bernoulli_model, binary_images, 3)
+    draw = bernoulli_model.condition(binary_images)
+    torch.manual_seed(0)
+    in_two = draw(3)
+    for term in (*TERMS, "kl", "kl_per_dim", "z"):
+        torch.testing.assert_close(getattr(in_two, term), getattr(at_once, term), rtol=0, atol=0)
 
 
 def test_a_factorised_kl_is_exact_and_shared_out_among_the_dimensions(gaussian_images):
@@ -154,6 +189,17 @@ def test_samples_are_decoded_from_the_prior(true_model):
     assert_mean_is(products.detach(), (layer.weight @ layer.weight.T).detach())
 
 
+def test_samples_come_from_a_prior_that_needs_the_encoder(bernoulli_model):
+    torch.manual_seed(0)
+    bernoulli_model.prior = VampPrior((1, 4, 4), num_components=1, noise=0.0)
+    bernoulli_model.decoder = nn.Unflatten(1, (1, 1, 2))  # the latents themselves, as logits
+    bernoulli_model.feature_shape = (1, 1, 2)
+    latents = bernoulli_model.sample(20_000).detach().logit().flatten(1)
+    q = bernoulli_model.encode(bernoulli_model.prior.pseudo_inputs.detach())
+    assert_mean_is(latents, q.mean[0].detach())
+    assert_mean_is((latents - q.mean[0].detach()).square(), q.variance[0].detach())
+
+
 def test_the_draw_carries_gradients_to_every_parameter(bernoulli_model, binary_images):
     seeded_draw(bernoulli_model, binary_images, 2).log_w.sum().backward()
     assert all(p.grad.abs().sum() > 0 for p in bernoulli_model.parameters())
@@ -176,3 +222,14 @@ def test_a_latent_space_without_dimensions_is_refused(bernoulli_model):
     parts = (Deterministic(0), bernoulli_model.prior, bernoulli_model.likelihood)
     with pytest.raises(ValueError, match="latent_dim must be at least 1, got 0"):
         VAE((1, 4, 4), 0, network, network, *parts)
+
+
+@pytest.mark.parametrize("prior", [MixtureOfGaussians(20, 50, 1.0), Flow(20, zuko.flows.MAF)])
+def test_densities_of_latents_keep_their_digits_in_mixed_precision(prior):
+    torch.manual_seed(0)
+    network = partial(MLP, hidden_sizes=[8], activation=nn.ReLU, normalization=None)
+    model = VAE((1, 4, 4), 20, network, network, DiagonalNormal(20, None), prior, Bernoulli())
+    with torch.autocast("cpu", torch.bfloat16):
+        draw = model.draw(torch.rand(5, 1, 4, 4).round(), 3)
+    assert {draw.log_px.dtype, draw.log_pz.dtype, draw.log_qz.dtype} == {torch.float32}
+    assert torch.equal(draw.log_pz, prior(model.encode).log_prob(draw.z))

@@ -158,7 +158,8 @@ class VAEModule(pl.LightningModule):
                 self._require_finite(name, value)
 
     def _bound(self, batch: Batch) -> Bound:
-        draw = self._draw(self._images(batch), self.objective.num_samples)
+        objective = self.objective
+        draw = self._draw(self._images(batch), objective.num_samples, objective.path_gradient)
         return self.objective(draw, self.epoch)
 
     def _images(self, batch: Batch) -> Tensor:

@@ -13,6 +13,7 @@
 
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from vae_lab.vae import VAE
 
 CONFIG = Path(".hydra") / "config.yaml"
+OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
 
 
@@ -40,8 +42,9 @@ def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
     try:
         return hydra.utils.instantiate(config, _convert_="all", **kwargs)
     except InstantiationException as error:
-        if isinstance(error.__cause__, TypeError):
-            raise ValueError(str(error)) from error
+        is_missing = str(error).startswith("Error locating target")
+        if is_missing or isinstance(error.__cause__, TypeError):
+            raise ValueError(str(error).splitlines()[0]) from error
         raise error.__cause__ or error from None
 
 
@@ -127,23 +130,63 @@ def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
     return config
 
 
-def load_model(run_dir: Path, checkpoint: str = "best") -> "VAE":
-    """Return the trained model of a run, in evaluation mode, on the CPU.
+def find_checkpoint(run_dir: Path) -> Path:
+    """Return the best checkpoint of a run, or the last if there is no best.
 
     Raises:
-        FileNotFoundError: if ``run_dir`` is no run, or has no such checkpoint.
+        FileNotFoundError: if there is neither.
+    """
+    for name in ("best", "last"):
+        path = run_dir / "checkpoints" / f"{name}.ckpt"
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{run_dir} holds no checkpoint: the run ended before its first epoch")
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the contents of a checkpoint, provided that they are data and not code.
+
+    Raises:
+        ValueError: if they are not, or the file is damaged.
     """
     import torch  # noqa: PLC0415 - Hydra imports this module before torch is needed
 
-    config = load_config(run_dir)
-    path = run_dir / "checkpoints" / f"{checkpoint}.ckpt"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; the run saved no checkpoint")
-    model = instantiate(config.model)
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path} is damaged or holds code instead of weights, and was not loaded. Resume "
+            "from a checkpoint that vae-lab wrote, or start a new run"
+        ) from error
+
+
+def load_model(run_dir: Path) -> "VAE":
+    """Return the trained model of a run, in evaluation mode, on the CPU.
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
+        ValueError: if the checkpoint does not fit the configuration.
+    """
+    model = instantiate(load_config(run_dir).model)
+    path = find_checkpoint(run_dir)
     prefix = "model."
-    model.load_state_dict({k.removeprefix(prefix): v for k, v in state.items()})
+    state = {k.removeprefix(prefix): v for k, v in load_checkpoint(path)["state_dict"].items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit the model in {run_dir / CONFIG}") from error
     return model.eval()
+
+
+def read_overrides(run_dir: Path) -> list[str]:
+    """Return the command line that made a run."""
+    path = run_dir / OVERRIDES
+    return list(OmegaConf.load(path)) if path.exists() else []
+
+
+def to_plain(node: DictConfig | None) -> Any:  # noqa: ANN401
+    """Return a part of a configuration as dictionaries, lists, numbers and strings."""
+    return OmegaConf.to_container(node, resolve=True) if node is not None else None
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:

@@ -150,9 +150,9 @@ def as_schedule(value: float | str, named: Mapping[str, Schedule]) -> Schedule:
     Raises:
         ValueError: if ``value`` is a name that ``named`` lacks.
     """
-    if isinstance(value, str):
-        if value not in named:
-            choices = ", ".join(sorted(named))
-            raise ValueError(f"'{value}' is neither a number nor a schedule; choose from {choices}")
-        return named[value]
-    return Constant(value)
+    if isinstance(value, int | float):
+        return Constant(value)
+    if value not in named:
+        choices = ", ".join(sorted(named))
+        raise ValueError(f"'{value}' is neither a number nor a schedule; choose from {choices}")
+    return named[value]

@@ -1,7 +1,6 @@
 """One run from configuration to summary: build, fit, test, write down."""
 
 import logging
-import pickle
 import time
 import traceback
 import warnings
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -21,15 +19,20 @@ from vae_lab.callbacks.album import Album
 from vae_lab.callbacks.picture import PictureCallback
 from vae_lab.callbacks.stopwatch import Stopwatch
 from vae_lab.data import MNISTDataModule
+from vae_lab.evaluation import information
 from vae_lab.loggers import MetricsCSV, TensorBoard
 from vae_lab.module import VAEModule
 from vae_lab.objectives import Autoencoder
 from vae_lab.posteriors import Deterministic
+from vae_lab.priors import VampPrior
 from vae_lab.runs import instantiate
+from vae_lab.vae import VAE
 
 # What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
 USER_ERRORS = (ValueError, OSError, FloatingPointError, MisconfigurationException)
 BEST = Path("checkpoints") / "best.ckpt"
+INFORMATION = ("active_units", "mutual_information", "aggregate_kl")
+INFORMATION_IMAGES = 5000
 INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
 # Lightning's advice that does not fit, and a deprecation inside it: data lie in memory, checkpoints
@@ -42,6 +45,7 @@ UNWANTED_WARNINGS = (
     "The number of training batches .* is smaller than the logging interval",
     "Total length of `list` across ranks is zero",
     "You defined a `validation_step` but have no `val_dataloader`",
+    "Metric `Kernel Inception Distance` will save all extracted features",
 )
 
 
@@ -79,6 +83,9 @@ def train(cfg: DictConfig) -> float | None:
         experiment.datamodule.setup("fit")
         if experiment.trainer.is_global_zero:
             _claim(run_dir, resumed=bool(cfg.resume))
+        prior = experiment.module.model.prior
+        if isinstance(prior, VampPrior):
+            prior.initialize(experiment.datamodule.originals("train"))
         metrics = _run(cfg, run_dir, experiment, checkpoint)
     except USER_ERRORS as error:
         message = f"error: {' '.join(str(error).split())}"
@@ -106,9 +113,13 @@ def build(cfg: DictConfig) -> Experiment:
         compile_model=cfg.compile,
         seed=cfg.seed,
     )
+    if cfg.compile and module.objective.path_gradient:
+        raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
     has_kl = not isinstance(module.model.posterior, Deterministic)
     if not has_kl and not isinstance(module.objective, Autoencoder):
         raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
+    if isinstance(module.objective, Autoencoder) and not isinstance(module.model, VAE):
+        raise ValueError("objective=autoencoder needs a model with one group of latents")
     validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
     monitor = module.metric_name(cfg.monitor) if validates else None
     cfg.monitor = monitor
@@ -136,6 +147,8 @@ def _check(cfg: DictConfig) -> None:
     """
     if cfg.seed < 0:
         raise ValueError(f"seed must be at least 0, got {cfg.seed}")
+    if not isinstance(cfg.optimizer.lr, int | float) or not cfg.optimizer.lr > 0:
+        raise ValueError(f"optimizer.lr must be a number greater than 0, got {cfg.optimizer.lr}")
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
@@ -181,7 +194,7 @@ def _fit_and_test(
     trainer, module, datamodule = experiment.trainer, experiment.module, experiment.datamodule
     for logger in trainer.loggers:
         if checkpoint is not None and isinstance(logger, TensorBoard | MetricsCSV):
-            logger.continue_from(load_checkpoint(checkpoint)["global_step"])
+            logger.continue_from(runs.load_checkpoint(checkpoint)["global_step"])
         if isinstance(logger, TensorBoard):
             config: Any = OmegaConf.to_container(cfg, resolve=True)
             logger.describe(config, experiment.monitor or "test/loss")
@@ -190,11 +203,23 @@ def _fit_and_test(
     validation = {}
     if best.exists():
         # not by test(ckpt_path=...), which with averaged weights would load those before averaging
-        state = load_checkpoint(best)
+        state = runs.load_checkpoint(best)
         module.load_state_dict(state["state_dict"])
         validation = state["metrics"]
     trainer.test(module, datamodule=datamodule, verbose=False)
-    return validation | _metrics(trainer)
+    return validation | _metrics(trainer) | _information(experiment)
+
+
+def _information(experiment: Experiment) -> dict[str, float]:
+    """Return what the code says about test images, on process 0; nothing for an autoencoder."""
+    module, trainer, data = experiment.module, experiment.trainer, experiment.datamodule
+    if isinstance(module.objective, Autoencoder) or not trainer.is_global_zero:
+        return {}
+    tested = data.batch_size * trainer.world_size * int(trainer.num_test_batches[0])
+    images = data.images("test", min(tested, INFORMATION_IMAGES))
+    module.model.eval()
+    figures = information(module.model, images.to(next(module.parameters())))
+    return {f"test/{name}": figures[name].value for name in INFORMATION if name in figures}
 
 
 def _metrics(trainer: pl.Trainer) -> dict[str, float]:
@@ -254,23 +279,8 @@ def _last_checkpoint(run_dir: Path) -> Path | None:
     path = run_dir / "checkpoints" / "last.ckpt"
     if not path.exists():
         return None
-    load_checkpoint(path)
+    runs.load_checkpoint(path)
     return path
-
-
-def load_checkpoint(checkpoint: Path) -> dict[str, Any]:
-    """Return the contents of a checkpoint, provided that they are data and not code.
-
-    Raises:
-        ValueError: if they are not, or the file is damaged.
-    """
-    try:
-        return torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"{checkpoint} is damaged or holds code instead of weights, and was not loaded. Resume "
-            "from a checkpoint that vae-lab wrote, or start a new run"
-        ) from error
 
 
 def quieten() -> None:

@@ -3,15 +3,20 @@
 Shapes: B images, K samples per image, D latent dimensions, C×H×W pixels. Samples lead.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae_lab.distributions import kl_per_dim
+from vae_lab.distributions import kl_per_dim, rsample_and_log_prob
 from vae_lab.likelihoods import Likelihood
+from vae_lab.posteriors import Posterior
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Draw:
         kl: KL(q(z|x) ‖ p(z)), (B,): exact where a closed form exists, else the mean of
             log q(z|x) − log p(z) over the K samples.
         kl_per_dim: its share per latent dimension, (B, D), or None without a closed form.
+        z: the latents, (K, B, D).
+        q: q(z|x), batch (B,), event (D,); None where the latents have several groups.
+        p: p(z), event (D,); None where the latents have several groups.
     """
 
     log_px: Tensor
@@ -32,6 +40,9 @@ class Draw:
     log_qz: Tensor
     kl: Tensor
     kl_per_dim: Tensor | None
+    z: Tensor
+    q: Distribution | None
+    p: Distribution | None
 
     @property
     def log_w(self) -> Tensor:
@@ -42,8 +53,28 @@ class Draw:
 class Drawable(Protocol):
     """A latent-variable model, seen from outside."""
 
+    def condition(self, x: Tensor) -> Callable[[int], Draw]:
+        """Encode ``x`` (B, C, H, W) once; return the function K → draw."""
+        ...
+
+
+class Model(Drawable, Protocol):
+    """What a trained model can be asked for; ``VAE`` documents each."""
+
     def draw(self, x: Tensor, num_samples: int) -> Draw:
-        """Sample ``num_samples`` latents for each image of ``x`` (B, C, H, W)."""
+        """Sample latents for images."""
+        ...
+
+    def encode(self, x: Tensor) -> Distribution:
+        """Map images to q(z|x)."""
+        ...
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return images decoded from the posterior means of others."""
+        ...
+
+    def sample(self, num_images: int) -> Tensor:
+        """Return images decoded from the prior."""
         ...
 
 
@@ -55,14 +86,9 @@ class NetworkFactory(Protocol):
         ...
 
 
-class Posterior(Protocol):
-    """A module that maps (B, num_parameters) to q(z|x)."""
-
-    num_parameters: int
-
-    def __call__(self, parameters: Tensor) -> Distribution:
-        """Return q(z|x): batch (B,), event (D,)."""
-        ...
+def in_full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocasting: bfloat16 has too few digits for densities."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 class VAE(nn.Module):
@@ -99,20 +125,21 @@ class VAE(nn.Module):
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         self.encoder = encoder(in_shape=self.image_shape, out_shape=(posterior.num_parameters,))
-        self.decoder = decoder(in_shape=(latent_dim,), out_shape=self.image_shape)
+        features, height, width = self.image_shape
+        self.feature_shape = (features * likelihood.parameters_per_pixel, height, width)
+        self.decoder = decoder(in_shape=(latent_dim,), out_shape=self.feature_shape)
         self.posterior = posterior
         self.prior = prior
         self.likelihood = likelihood
 
     def encode(self, x: Tensor) -> Distribution:
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""
-        # .to: in mixed precision a network answers in few digits, too few for densities
-        return self.posterior(self.encoder(x).to(x.dtype))
+        return self.posterior(self._parameters_of(x))
 
     def decode(self, z: Tensor) -> Distribution:
         """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
         features = self.decoder(z.reshape(-1, self.latent_dim))
-        return self.likelihood(features.reshape(*z.shape[:-1], *self.image_shape))
+        return self.likelihood(features.reshape(*z.shape[:-1], *self.feature_shape).to(z.dtype))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
@@ -120,22 +147,52 @@ class VAE(nn.Module):
 
     def sample(self, num_images: int) -> Tensor:
         """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W)."""
-        return self.decode(self.prior().sample((num_images,))).mean
+        return self.decode(self.prior(self.encode).sample((num_images,))).mean
 
-    def draw(self, x: Tensor, num_samples: int) -> Draw:
+    def draw(self, x: Tensor, num_samples: int, path_gradient: bool = False) -> Draw:
         """Sample K = ``num_samples`` latents for each image of ``x`` (B, C, H, W).
 
         Gradients flow through the samples where the posterior is reparameterised.
+
+        Args:
+            x: images.
+            num_samples: K.
+            path_gradient: whether ``log_qz`` passes gradients through the samples alone, and none
+                through the parameters of q (Roeder et al. 2017, arXiv:1703.09194).
 
         Raises:
             ValueError: if ``num_samples`` is less than 1.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        q, p = self.encode(x), self.prior()
-        z = q.rsample((num_samples,))
+        return self.condition(x, path_gradient)(num_samples)
+
+    def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
+        """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
+        parameters = self._parameters_of(x)
+        q = self.posterior(parameters)
+        judge = self._without_gradients(parameters) if path_gradient else None
+        return partial(self._draw, x, q, self.prior(self.encode), judge)
+
+    def _draw(
+        self, x: Tensor, q: Distribution, p: Distribution, judge: Distribution | None, count: int
+    ) -> Draw:
+        """Sample from ``q``; ``judge`` is q without gradients of its own, or None for q itself."""
+        with in_full_precision(x):
+            z, log_qz = rsample_and_log_prob(q, count)
+            if judge is not None:
+                log_qz = judge.log_prob(z)
+            log_pz = p.log_prob(z)
         log_px = self.decode(z).log_prob(x)
-        log_pz, log_qz = p.log_prob(z), q.log_prob(z)
         per_dim = kl_per_dim(q, p)
         kl = (log_qz - log_pz).mean(0) if per_dim is None else per_dim.sum(-1)
-        return Draw(log_px, log_pz, log_qz, kl, per_dim)
+        return Draw(log_px, log_pz, log_qz, kl, per_dim, z, q, p)
+
+    def _parameters_of(self, x: Tensor) -> Tensor:
+        # .to: in mixed precision a network answers in few digits, too few for densities
+        return self.encoder(x).to(x.dtype)
+
+    def _without_gradients(self, parameters: Tensor) -> Distribution:
+        # a copy, since a flow reads its weights only when it is asked for a density
+        frozen = copy.deepcopy(self.posterior).requires_grad_(False)
+        return frozen(parameters.detach())

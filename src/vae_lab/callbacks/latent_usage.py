@@ -3,6 +3,7 @@
 import logging
 
 import lightning.pytorch as pl
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -11,11 +12,16 @@ from vae_lab.callbacks.picture import PictureCallback
 from vae_lab.evaluation import active_units
 from vae_lab.vae import VAE
 
+ACTIVE_NATS = 0.01
+
 log = logging.getLogger(__name__)
 
 
 class LatentUsage(PictureCallback):
-    """Bars of KL per dimension; logs ``active_units`` and warns if most have collapsed."""
+    """Bars of KL per dimension; logs ``active_units`` and warns if most have collapsed.
+
+    The channels below the top of a ladder follow its dimensions; one is active if its KL is.
+    """
 
     name = "latent_usage"
 
@@ -28,9 +34,12 @@ class LatentUsage(PictureCallback):
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:
             return None
-        self._active = active_units(model.encode(images).mean).cpu()
+        kl = kl_per_dim.mean(0)
+        active = active_units(model.encode(images).mean)
+        channels_below = kl[len(active) :]
+        self._active = torch.cat([active, channels_below > ACTIVE_NATS]).cpu()
         title = f"{int(self._active.sum())} of {len(self._active)} latent dimensions are active"
-        return plots.kl_bars(kl_per_dim.mean(0), self._active, title)
+        return plots.kl_bars(kl, self._active, title)
 
     def scalars(self) -> dict[str, float]:
         """Return the number of active units (Burda et al. 2016)."""

@@ -152,6 +152,13 @@ class MNISTDataModule(pl.LightningDataModule):
         images = self.splits[split].images[:count]
         return to_float(self._binarize(images, split) if split == "train" else images)
 
+    def originals(self, split: Split) -> Tensor:
+        """Return the images of a split before binarisation, float32 (N, C, H, W)."""
+        images, _ = self._read(train=split != "test")
+        start = len(images) - self.val_size
+        part = {"train": slice(start), "val": slice(start, None), "test": slice(None)}[split]
+        return to_float(images[part])
+
     def fingerprint(self) -> str:
         """Return a short hash of the training images, for the run's summary."""
         return hashlib.sha256(self.splits["train"].images.numpy().tobytes()).hexdigest()[:16]

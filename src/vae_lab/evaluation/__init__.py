@@ -1,6 +1,21 @@
-"""Judging a trained model through its draws."""
+"""Judging a trained model through its draws.
 
-from vae_lab.evaluation.likelihood import log_marginal
+``representation`` and ``samples`` are imported by name where they are needed: the libraries behind
+them take seconds to load.
+"""
+
+from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.evaluation.information import information, reconstruction_error
+from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample, log_marginal
 from vae_lab.evaluation.units import active_units
 
-__all__ = ["active_units", "log_marginal"]
+__all__ = [
+    "Figure",
+    "ImportanceEstimate",
+    "active_units",
+    "importance_sample",
+    "information",
+    "log_marginal",
+    "mean_over_images",
+    "reconstruction_error",
+]

@@ -1,6 +1,8 @@
 """log p(x) by importance sampling."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,29 +10,64 @@ from torch import Tensor
 from vae_lab.vae import Drawable
 
 MAX_PIXELS = 2**20  # decoded pixels held at once: 4 MiB a tensor in float32, which a cache can hold
+MAX_IMAGES = 128  # encoded together: few enough for many samples of each to be decoded together
+
+
+@dataclass(frozen=True)
+class ImportanceEstimate:
+    """What K importance samples per image say.
+
+    Attributes:
+        log_px: log p(x), (N,), nats.
+        effective_sample_size: (Σ w)² / Σ w², between 1 and K, (N,).
+    """
+
+    log_px: Tensor
+    effective_sample_size: Tensor
 
 
 @torch.no_grad()
-def log_marginal(model: Drawable, x: Tensor, num_samples: int) -> Tensor:
+def importance_sample(
+    model: Drawable,
+    images: Tensor,
+    num_samples: int,
+    on_progress: Callable[[int], None] = lambda images_done: None,
+) -> ImportanceEstimate:
     """Estimate log p(x) ≈ log 1/K Σ_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x).
 
     A lower bound in expectation, tighter with every sample (Burda et al. 2016, eq. 8 and
-    theorem 1, arXiv:1509.00519). The samples are decoded in chunks, so memory does not grow with K.
+    theorem 1, arXiv:1509.00519). Each image is encoded once; images × samples are decoded in
+    chunks, so memory grows with neither.
 
     Args:
         model: anything that draws.
-        x: images, (B, C, H, W).
+        images: (N, C, H, W).
         num_samples: K.
-
-    Returns:
-        One estimate per image, (B,), nats.
+        on_progress: told how many images are done, now and then.
 
     Raises:
         ValueError: if ``num_samples`` is less than 1.
     """
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    chunk = max(1, MAX_PIXELS // x.numel())
-    sizes = [min(chunk, num_samples - start) for start in range(0, num_samples, chunk)]
-    sums = [torch.logsumexp(model.draw(x, size).log_w, dim=0) for size in sizes]
-    return torch.logsumexp(torch.stack(sums), dim=0) - math.log(num_samples)
+    sums, sums_of_squares = [], []
+    for x in images.split(MAX_IMAGES):
+        draw = model.condition(x)
+        chunk = max(1, MAX_PIXELS // x.numel())
+        log_sum = x.new_full((len(x),), -torch.inf)
+        log_sum_of_squares = log_sum.clone()
+        for start in range(0, num_samples, chunk):
+            log_w = draw(min(chunk, num_samples - start)).log_w
+            log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
+            log_sum_of_squares = torch.logaddexp(log_sum_of_squares, (2 * log_w).logsumexp(0))
+        sums.append(log_sum)
+        sums_of_squares.append(log_sum_of_squares)
+        on_progress(sum(map(len, sums)))
+    log_sums = torch.cat(sums)
+    effective = (2 * log_sums - torch.cat(sums_of_squares)).exp()
+    return ImportanceEstimate(log_sums - math.log(num_samples), effective)
+
+
+def log_marginal(model: Drawable, x: Tensor, num_samples: int) -> Tensor:
+    """Return the estimate of log p(x) alone, (N,), nats."""
+    return importance_sample(model, x, num_samples).log_px

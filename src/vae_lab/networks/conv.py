@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 
-def _smallest_map(height: int, width: int, levels: int) -> tuple[int, int]:
+def smallest_map(height: int, width: int, levels: int) -> tuple[int, int]:
     """Return the size of an image after halving ``levels`` times.
 
     Raises:
@@ -43,7 +43,7 @@ class ConvEncoder(nn.Sequential):
         activation: Callable[[], nn.Module],
     ) -> None:
         depth, height, width = in_shape
-        rows, columns = _smallest_map(height, width, len(channels))
+        rows, columns = smallest_map(height, width, len(channels))
         layers: list[nn.Module] = []
         for count in channels:
             layers += [nn.Conv2d(depth, count, 4, stride=2, padding=1), activation()]
@@ -77,7 +77,7 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         depth, height, width = out_shape
-        smallest = (channels[-1], *_smallest_map(height, width, len(channels)))
+        smallest = (channels[-1], *smallest_map(height, width, len(channels)))
         self.hidden = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(in_shape), hidden_size),

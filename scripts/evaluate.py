@@ -1,0 +1,100 @@
+"""Every metric of a run, with error bars, into its ``evaluation.json``.
+
+python scripts/evaluate.py runs/<run>
+python scripts/evaluate.py runs/<run> --num-samples 500 --split val
+python scripts/evaluate.py runs/<run> --data fashion_mnist
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vae_lab import results, runs, scoring, training
+
+DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
+
+
+def refuse_other_format(path: Path) -> None:
+    """Keep a file that this version did not write.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    if not path.exists():
+        return
+    try:
+        version = json.loads(path.read_text())["version"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        version = "unknown"
+    if version != results.VERSION:
+        raise ValueError(
+            f"{path} has version {version}, this program writes version {results.VERSION}; move it "
+            "away, or choose another file with --output"
+        )
+
+
+def print_table(evaluation: dict) -> None:
+    """Print the metrics, one a line."""
+    protocol = evaluation["protocol"]
+    table = Table(
+        title=f"{evaluation['run']['name']} · {protocol['images']:,} {protocol['split']} images of "
+        f"{protocol['dataset']}, binarisation {protocol['binarization']}"
+    )
+    table.add_column("metric")
+    table.add_column("value ± standard error", justify="right")
+    table.add_column("unit")
+    for name, figure in evaluation["metrics"].items():
+        samples = f"  (K = {protocol['num_samples']})" if name.startswith(("nll", "eff")) else ""
+        table.add_row(name, results.show(figure), figure["unit"] + samples)
+    Console().print(table)
+
+
+def main() -> None:
+    """Score the run that the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="a run directory, of a crashed run too")
+    parser.add_argument("--num-samples", type=int, default=5000, metavar="K",
+                        help="importance samples per image (default 5000)")  # fmt: skip
+    parser.add_argument("--split", choices=("val", "test"), default="test")
+    parser.add_argument("--data", choices=tuple(DATASETS), help="default: what trained the run")
+    parser.add_argument("--seed", type=int, default=0, help="of every random number")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--output", type=Path, help="default: <run>/evaluation.json")
+    arguments = parser.parse_args()
+    suffix = f"_{arguments.data}" if arguments.data else ""
+    output = arguments.output or arguments.run / f"evaluation{suffix}.json"
+
+    training.quieten()
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} images"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    try:
+        refuse_other_format(output)
+        with Progress(*columns, transient=True) as progress:
+            task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)
+            evaluation = scoring.score_run(
+                arguments.run,
+                DATASETS.get(arguments.data),
+                arguments.split,
+                arguments.num_samples,
+                arguments.seed,
+                torch.device(arguments.device),
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        runs.write_atomically(output, json.dumps(evaluation, indent=2) + "\n")
+    except training.USER_ERRORS as error:
+        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    print_table(evaluation)
+    print(output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""A number with its error bar and its unit."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number.
+
+    Attributes:
+        value: the number.
+        unit: ``nats/image``, ``bits/pixel``, ``fraction`` and the like; empty for a count.
+        standard_error: of ``value``, over images; None where it is not a mean.
+    """
+
+    value: float
+    unit: str
+    standard_error: float | None = None
+
+
+def mean_over_images(values: Tensor, unit: str) -> Figure:
+    """Return the mean of one number per image, (N,), with its standard error."""
+    values = values.double()
+    error = (values.std() / len(values) ** 0.5).item() if len(values) > 1 else None
+    return Figure(values.mean().item(), unit, error)

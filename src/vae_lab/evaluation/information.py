@@ -1,0 +1,74 @@
+"""How much a latent code says about an image: rate, distortion and what the rate is made of."""
+
+import torch
+from torch import Tensor
+
+from vae_lab.distributions import DiagonalGaussian, GaussianMixture
+from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.evaluation.units import active_units
+from vae_lab.objectives import elbo_parts
+from vae_lab.vae import Draw, Model
+
+NATS = "nats/image"
+BATCH = 500
+MAX_PAIRS = 2**22  # densities held at once: 32 MiB in float64
+
+
+@torch.no_grad()
+def information(model: Model, images: Tensor) -> dict[str, Figure]:
+    """Measure the bound and its terms, with one sample per image.
+
+    * ``elbo``, ``distortion`` = −E[log p(x|z)], ``rate`` = E KL(q(z|x) ‖ p(z));
+    * the rate's two terms, ``mutual_information`` I(x; z), at most log N, and ``aggregate_kl``
+      = KL(q(z) ‖ p(z)) with q(z) = 1/N Σ_n q(z|x_n) (Hoffman & Johnson 2016), for one group of
+      latents with a normal posterior;
+    * ``active_units`` (Burda et al. 2016) of the top group, ``reconstruction_mse`` at the posterior
+      mean.
+
+    Args:
+        model: the VAE.
+        images: (N, C, H, W).
+    """
+    batches = images.split(BATCH)
+    draws = [model.draw(x, 1) for x in batches]
+    parts = [elbo_parts(draw) for draw in draws]
+    elbo, reconstruction, kl = (
+        torch.cat([part[name] for part in parts]) for name in ("elbo", "reconstruction", "kl")
+    )
+    active = active_units(torch.cat([model.encode(x).mean for x in batches]))
+    figures = {
+        "elbo": mean_over_images(elbo, NATS),
+        "distortion": mean_over_images(-reconstruction, NATS),
+        "rate": mean_over_images(kl, NATS),
+        "active_units": Figure(float(active.sum()), f"of {len(active)}"),
+        "reconstruction_mse": reconstruction_error(model, images),
+    }
+    return figures | rate_terms(draws)
+
+
+@torch.no_grad()
+def reconstruction_error(model: Model, images: Tensor) -> Figure:
+    """Return the mean squared difference of images (N, C, H, W) and E[x|z] at their means."""
+    squares = [(x - model.reconstruct(x)).square().flatten(1).mean(1) for x in images.split(BATCH)]
+    return mean_over_images(torch.cat(squares), "squared grey value/pixel")
+
+
+def rate_terms(draws: list[Draw]) -> dict[str, Figure]:
+    """Split the rate of all ``draws`` together; nothing without normal posteriors."""
+    posteriors = [draw.q for draw in draws if isinstance(draw.q, DiagonalGaussian)]
+    if len(posteriors) < len(draws):
+        return {}
+    means = torch.cat([q.mean for q in posteriors]).double()
+    log_scales = torch.cat([q.log_scale for q in posteriors]).double()
+    weights = means.new_zeros(len(means)).log_softmax(0)
+    aggregate = GaussianMixture(means, log_scales, weights)
+    z, log_qz_given_x, log_pz = (
+        torch.cat([getattr(draw, name)[0] for draw in draws]).double()
+        for name in ("z", "log_qz", "log_pz")
+    )
+    rows = max(1, MAX_PAIRS // len(means))
+    log_qz = torch.cat([aggregate.log_prob(some) for some in z.split(rows)])
+    return {
+        "mutual_information": mean_over_images(log_qz_given_x - log_qz, NATS),
+        "aggregate_kl": mean_over_images(log_qz - log_pz, NATS),
+    }

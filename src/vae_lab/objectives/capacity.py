@@ -1,0 +1,43 @@
+"""Capacity control: a KL that grows on purpose."""
+
+from collections.abc import Mapping
+
+from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.schedules import Schedule, as_schedule
+from vae_lab.vae import Draw
+
+
+class Capacity(Objective):
+    """E_q[log p(x|z)] − γ |KL − C|, with the KL averaged over the batch.
+
+    The capacity C rises while training, and the information in the code with it. Burgess et al.
+    2018, §4.2, arXiv:1804.03599.
+
+    Args:
+        gamma: γ, the weight.
+        capacity: C in nats: a number, or the name of one of ``schedules``.
+        num_samples: K, samples per image.
+        schedules: the schedules that C may follow, by name.
+
+    Raises:
+        ValueError: if ``capacity`` is a name that ``schedules`` lacks.
+    """
+
+    def __init__(
+        self,
+        gamma: float,
+        capacity: float | str,
+        num_samples: int,
+        schedules: Mapping[str, Schedule],
+    ) -> None:
+        super().__init__(num_samples)
+        self.gamma = gamma
+        self.capacity = as_schedule(capacity, schedules)
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the objective, whose batch mean is the formula above."""
+        parts = elbo_parts(draw)
+        capacity = self.capacity(epoch)
+        excess = draw.kl - capacity
+        value = parts["reconstruction"] - self.gamma * excess.mean().sign().detach() * excess
+        return Bound(value, value.mean(), parts, {"capacity": capacity})

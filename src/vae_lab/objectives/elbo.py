@@ -1,0 +1,41 @@
+"""The evidence lower bound, and β-VAE."""
+
+from collections.abc import Mapping
+
+from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.schedules import Schedule, as_schedule
+from vae_lab.vae import Draw
+
+
+class ELBO(Objective):
+    """E_q[log p(x|z)] − β KL(q(z|x) ‖ p(z)).
+
+    β = 1 is the evidence lower bound; another constant is the β-VAE (Higgins et al. 2017, eq. 4).
+
+    Args:
+        beta: a number, or the name of one of ``schedules``.
+        kl: ``analytic``, in closed form where one exists; or ``sampled``, the mean of
+            log q(z|x) − log p(z) over the samples.
+        num_samples: K, samples per image.
+        schedules: the schedules that β may follow, by name.
+
+    Raises:
+        ValueError: if ``beta`` is a name that ``schedules`` lacks, or ``kl`` is neither.
+    """
+
+    def __init__(
+        self, beta: float | str, kl: str, num_samples: int, schedules: Mapping[str, Schedule]
+    ) -> None:
+        super().__init__(num_samples)
+        if kl not in ("analytic", "sampled"):
+            raise ValueError(f"objective.kl must be analytic or sampled, got {kl}")
+        self.beta = as_schedule(beta, schedules)
+        self.kl = kl
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the β-weighted bound."""
+        parts = elbo_parts(draw)
+        beta = self.beta(epoch)
+        kl = draw.kl if self.kl == "analytic" else (draw.log_qz - draw.log_pz).mean(0)
+        value = parts["reconstruction"] - beta * kl
+        return Bound(value, value.mean(), parts, {"beta": beta})

@@ -1,0 +1,96 @@
+"""Importance-weighted bounds, in log w = log p(x, z) − log q(z|x), shape (K, B)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.vae import Draw
+
+
+def log_mean_exp(log_w: Tensor) -> Tensor:
+    """Return log 1/K Σ_k w_k over the first dimension, (K, ...) → (...)."""
+    return torch.logsumexp(log_w, dim=0) - math.log(len(log_w))
+
+
+class IWAE(Objective):
+    """log 1/K Σ_k w_k (Burda et al. 2016, eq. 8, arXiv:1509.00519).
+
+    With ``dreg`` the encoder follows the doubly reparameterised gradient Σ_k w̃_k² ∂log w_k/∂z_k
+    ∂z_k/∂φ, w̃ the normalised weights (Tucker et al. 2019, arXiv:1810.04152): the same in
+    expectation, with a signal that does not fade as K grows.
+
+    Args:
+        num_samples: K.
+        dreg: whether to use that gradient.
+    """
+
+    def __init__(self, num_samples: int, dreg: bool) -> None:
+        super().__init__(num_samples)
+        self.path_gradient = dreg
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the bound."""
+        value = log_mean_exp(draw.log_w)
+        surrogate = value.mean()
+        if self.path_gradient:
+            # ∂value/∂log w_k is w̃_k, which is all that the decoder needs; z multiplies it once more
+            weights = draw.log_w.detach().softmax(dim=0)[..., None]
+            if draw.z.requires_grad:
+                draw.z.register_hook(lambda gradient: weights * gradient)
+        return Bound(value, surrogate, elbo_parts(draw))
+
+
+class MIWAE(Objective):
+    """1/M Σ_m log 1/K Σ_k w_mk: the mean of M importance-weighted bounds of K samples each.
+
+    Rainforth et al. 2018, §4, arXiv:1802.04537. M = 1 is IWAE, K = 1 the ELBO.
+
+    Args:
+        num_bounds: M.
+        samples_per_bound: K.
+
+    Raises:
+        ValueError: if one of them is less than 1.
+    """
+
+    def __init__(self, num_bounds: int, samples_per_bound: int) -> None:
+        if num_bounds < 1 or samples_per_bound < 1:
+            raise ValueError(
+                "objective.num_bounds and objective.samples_per_bound must be at least 1, got "
+                f"{num_bounds} and {samples_per_bound}"
+            )
+        super().__init__(num_bounds * samples_per_bound)
+        self.samples_per_bound = samples_per_bound
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the mean of the bounds."""
+        log_w = draw.log_w.unflatten(0, (self.samples_per_bound, -1))
+        value = log_mean_exp(log_w).mean(0)
+        return Bound(value, value.mean(), elbo_parts(draw))
+
+
+class CIWAE(Objective):
+    """β ELBO + (1 − β) IWAE (Rainforth et al. 2018, §4, arXiv:1802.04537).
+
+    Both from the same samples: the ELBO is the mean of log w.
+
+    Args:
+        beta: β in [0, 1].
+        num_samples: K.
+
+    Raises:
+        ValueError: if ``beta`` is outside its range.
+    """
+
+    def __init__(self, beta: float, num_samples: int) -> None:
+        super().__init__(num_samples)
+        if not 0 <= beta <= 1:
+            raise ValueError(f"objective.beta must be in [0, 1], got {beta}")
+        self.beta = beta
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the combination."""
+        value = self.beta * draw.log_w.mean(0) + (1 - self.beta) * log_mean_exp(draw.log_w)
+        return Bound(value, value.mean(), elbo_parts(draw))

@@ -1,0 +1,30 @@
+"""Optimisers that torch.optim lacks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim import Adam
+
+TINY = 1e-7
+
+
+class AdamNormGrad(Adam):
+    """Adam on gradients that are scaled to length 1, each tensor by itself.
+
+    As in the code of Tomczak & Welling 2018, arXiv:1705.07120; its results rest on it.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401
+        """Evaluate ``closure``, normalise the gradients and take one step; return its loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad /= parameter.grad.norm() + TINY
+        super().step()
+        return loss

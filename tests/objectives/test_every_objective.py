@@ -1,0 +1,70 @@
+"""What holds for every objective."""
+
+import pytest
+import torch
+
+from vae_lab.objectives import (
+    CIWAE,
+    ELBO,
+    IWAE,
+    Autoencoder,
+    BetaTCVAE,
+    Capacity,
+    FreeBits,
+    InfoVAE,
+    Objective,
+    Renyi,
+)
+
+BUILD = {
+    "elbo": lambda count: ELBO(1.0, "analytic", count, {}),
+    "iwae": lambda count: IWAE(count, dreg=False),
+    "dreg": lambda count: IWAE(count, dreg=True),
+    "ciwae": lambda count: CIWAE(0.5, count),
+    "renyi": lambda count: Renyi(0.5, count),
+    "free bits": lambda count: FreeBits(0.5, count),
+    "capacity": lambda count: Capacity(10.0, 2.0, count, {}),
+    "tcvae": lambda count: BetaTCVAE(1.0, 6.0, 1.0, count),
+    "infovae": lambda count: InfoVAE(0.5, 10.0, count),
+}
+
+
+@pytest.mark.parametrize("name", BUILD)
+@pytest.mark.parametrize("num_samples", [0, -1])
+def test_fewer_than_one_sample_is_refused(name, num_samples):
+    with pytest.raises(ValueError, match=f"num_samples must be at least 1, got {num_samples}"):
+        BUILD[name](num_samples)
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_a_bound_has_one_value_an_image_and_the_unweighted_terms_of_the_elbo(name, draw):
+    objective = BUILD[name](3)
+    bound = objective(draw, 0.0)
+    assert isinstance(objective, Objective)
+    assert objective.num_samples == 3
+    assert bound.value.shape == (5,)
+    assert bound.surrogate.shape == ()
+    assert all(part.shape == (5,) for part in bound.parts.values())
+    torch.testing.assert_close(bound.parts["elbo"], draw.log_px.mean(0) - draw.kl)
+    torch.testing.assert_close(bound.parts["reconstruction"], draw.log_px.mean(0))
+    torch.testing.assert_close(bound.parts["kl"], draw.kl)
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_the_surrogate_is_worth_what_is_reported(name, draw):
+    torch.manual_seed(0)
+    bound = BUILD[name](3)(draw, 0.0)
+    torch.testing.assert_close(bound.surrogate, bound.value.mean())
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_gradients_of_the_surrogate_reach_every_parameter(name, bernoulli_model, binary_images):
+    torch.manual_seed(0)
+    objective = BUILD[name](3)
+    draw = bernoulli_model.draw(binary_images, 3, objective.path_gradient)
+    objective(draw, 0.0).surrogate.backward()
+    assert all(p.grad.abs().sum() > 0 for p in bernoulli_model.parameters())
+
+
+def test_the_autoencoder_takes_one_sample():
+    assert Autoencoder().num_samples == 1
