@@ -19,12 +19,14 @@ from vae_lab import results, runs, scoring, training
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 
-def refuse_other_format(path: Path) -> None:
-    """Keep a file that this version did not write.
+def check_output(path: Path, run: Path) -> None:
+    """Find a place for the result before computing it, and keep what other versions wrote.
 
     Raises:
-        ValueError: if there is one.
+        ValueError: if the folder is missing, or the file is not one of this version.
     """
+    if path.parent != run and not path.parent.is_dir():
+        raise ValueError(f"the folder {path.parent} of --output does not exist")
     if not path.exists():
         return
     try:
@@ -36,6 +38,18 @@ def refuse_other_format(path: Path) -> None:
             f"{path} has version {version}, this program writes version {results.VERSION}; move it "
             "away, or choose another file with --output"
         )
+
+
+def open_device(name: str) -> torch.device:
+    """Return the device, provided that it works.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    try:
+        return torch.zeros(1, device=name).device
+    except RuntimeError as error:
+        raise ValueError(f"--device {name} does not work here: {error}") from error
 
 
 def print_table(evaluation: dict) -> None:
@@ -77,7 +91,8 @@ def main() -> None:
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     try:
-        refuse_other_format(output)
+        check_output(output, arguments.run)
+        device = open_device(arguments.device)
         with Progress(*columns, transient=True) as progress:
             task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)
             evaluation = scoring.score_run(
@@ -86,7 +101,7 @@ def main() -> None:
                 arguments.split,
                 arguments.num_samples,
                 arguments.seed,
-                torch.device(arguments.device),
+                device,
                 lambda done, total: progress.update(task, completed=done, total=total),
             )
         runs.write_atomically(output, json.dumps(evaluation, indent=2) + "\n")

@@ -40,11 +40,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the runs are, or their evaluation files")
     parser.add_argument("--output", type=Path, help="a Markdown file to write")
     arguments = parser.parse_args()
-    claims = published()
     try:
         evaluations = results.read_evaluations(arguments.folder)
     except (OSError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
+    claims = published()
     rows = results.rows(evaluations, claims)
     table = Table(*results.HEADER[:SHOWN], title="Negative log-likelihood, nats per image")
     for row in rows:

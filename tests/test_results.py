@@ -27,6 +27,7 @@ EVALUATION = {
         "images": 10_000,
         "training_images": 50_000,
         "binarization": "dynamic",
+        "dataset": "MNIST",
         "num_samples": 500,
     },
     "metrics": {
@@ -69,7 +70,7 @@ def test_a_row_says_what_was_measured_beside_what_was_published():
         "K": "500 (5000)",
         "training": "90 min",
         "hardware": "1 × Chip, 2 threads",
-        "binarisation, split": "dynamic, test 10,000 (training 50,000)",
+        "data": "MNIST, dynamic, test 10,000 (training 50,000)",
         "seed": "7",
         "changed": "`trainer.max_epochs=300` `optimizer.lr=1e-3`",
     }

@@ -167,7 +167,7 @@ class LadderVAE(nn.Module):
     def decode(self, z: Tensor) -> Distribution:
         """Map latents of the top (..., D) to p(x|z): batch (...), event (C, H, W)."""
         features = self._descend(z.reshape(-1, self.latent_dim), partial(_imagine, temperature=0.0))
-        return self.likelihood(features.unflatten(0, z.shape[:-1]))
+        return self.likelihood(features.reshape(*z.shape[:-1], *features.shape[1:]))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return E[x|z] at the means of all posteriors, (B, C, H, W), for images of that shape."""

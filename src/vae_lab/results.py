@@ -9,7 +9,7 @@ FORMAT = "vae-lab evaluation"
 VERSION = 1
 HEADER = (
     "experiment", "published NLL", "measured NLL", "epochs", "K", "training", "hardware",
-    "binarisation, split", "seed", "changed",
+    "data", "seed", "changed",
 )  # fmt: skip
 OTHERS = (
     "elbo", "rate", "distortion", "mutual_information", "aggregate_kl", "active_units",
@@ -91,8 +91,9 @@ def _row(evaluation: Evaluation) -> Row:
         f"{samples} ({claim['num_samples']})" if claim else samples,
         _duration(run["training_seconds"]),
         _hardware(run["hardware"]),
-        f"{protocol['binarization']}, {protocol['split']} {protocol['images']:,} "
-        f"(training {protocol['training_images']:,})",
+        "{dataset}, {binarization}, {split} {images:,} (training {training_images:,})".format(
+            **protocol
+        ),
         str(run["seed"]),
         " ".join(f"`{o}`" for o in run["overrides"] if _is_deviation(o)) or "–",
     )

@@ -13,7 +13,6 @@
 
 import json
 import os
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +22,7 @@ from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
@@ -44,7 +44,7 @@ def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
     except InstantiationException as error:
         is_missing = str(error).startswith("Error locating target")
         if is_missing or isinstance(error.__cause__, TypeError):
-            raise ValueError(str(error).splitlines()[0]) from error
+            raise ValueError(str(error).partition("full_key")[0]) from error
         raise error.__cause__ or error from None
 
 
@@ -90,12 +90,16 @@ def load_config(run_dir: Path) -> DictConfig:
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run.
+        ValueError: if the configuration is damaged.
     """
     if not is_run(run_dir):
         raise FileNotFoundError(_no_run(run_dir))
-    config = cast(DictConfig, OmegaConf.load(run_dir / CONFIG))
-    OmegaConf.set_struct(config, True)
-    config.run_dir = str(run_dir.resolve())
+    try:
+        config = cast(DictConfig, OmegaConf.load(run_dir / CONFIG))
+        OmegaConf.set_struct(config, True)
+        config.run_dir = str(run_dir.resolve())
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"{run_dir / CONFIG} is not what vae-lab wrote: {error}") from error
     return config
 
 
@@ -147,17 +151,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Return the contents of a checkpoint, provided that they are data and not code.
 
     Raises:
-        ValueError: if they are not, or the file is damaged.
+        ValueError: if they are not, or the file is damaged or not one of ours.
     """
     import torch  # noqa: PLC0415 - Hydra imports this module before torch is needed
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises nearly anything
         raise ValueError(
             f"{path} is damaged or holds code instead of weights, and was not loaded. Resume "
             "from a checkpoint that vae-lab wrote, or start a new run"
         ) from error
+    if not isinstance(checkpoint, dict) or not {"epoch", "state_dict"} <= checkpoint.keys():
+        raise ValueError(f"{path} is no checkpoint that vae-lab wrote")
+    return checkpoint
 
 
 def load_model(run_dir: Path) -> "VAE":
@@ -190,9 +197,16 @@ def to_plain(node: DictConfig | None) -> Any:  # noqa: ANN401
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
-    """Return what ``summary.json`` holds, or nothing if there is none."""
+    """Return what ``summary.json`` holds, or nothing if there is none.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
     path = run_dir / SUMMARY
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:

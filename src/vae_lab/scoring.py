@@ -70,12 +70,13 @@ def score_run(
     if not len(data.splits[split]):
         raise ValueError(f"this run has no {split} images")
     torch.manual_seed(seed)
+    run = _describe(run_dir, config.name, config.seed)
     metrics = measure(model, data, split, num_samples, device, on_progress)
     return {
         "format": FORMAT,
         "version": VERSION,
-        "run": _describe(run_dir, config.name, config.seed),
-        "published": runs.to_plain(config.get("published")),
+        "run": run,
+        "published": runs.to_plain(config.get("published")) if dataset is None else None,
         "protocol": {
             "dataset": config.data.dataset,
             "split": split,

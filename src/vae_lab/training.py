@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab import environment, report, runs
 from vae_lab.callbacks.album import Album
@@ -29,7 +30,13 @@ from vae_lab.runs import instantiate
 from vae_lab.vae import VAE
 
 # What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
-USER_ERRORS = (ValueError, OSError, FloatingPointError, MisconfigurationException)
+USER_ERRORS = (
+    ValueError,
+    OSError,
+    FloatingPointError,
+    MisconfigurationException,
+    OmegaConfBaseException,
+)
 BEST = Path("checkpoints") / "best.ckpt"
 INFORMATION = ("active_units", "mutual_information", "aggregate_kl")
 INFORMATION_IMAGES = 5000
@@ -81,11 +88,11 @@ def train(cfg: DictConfig) -> float | None:
         experiment = build(cfg)
         experiment.datamodule.prepare_data()
         experiment.datamodule.setup("fit")
-        if experiment.trainer.is_global_zero:
-            _claim(run_dir, resumed=bool(cfg.resume))
         prior = experiment.module.model.prior
         if isinstance(prior, VampPrior):
             prior.initialize(experiment.datamodule.originals("train"))
+        if experiment.trainer.is_global_zero:
+            _claim(run_dir, resumed=bool(cfg.resume))
         metrics = _run(cfg, run_dir, experiment, checkpoint)
     except USER_ERRORS as error:
         message = f"error: {' '.join(str(error).split())}"

@@ -71,6 +71,12 @@ def test_every_pixel_is_seen_and_reached_at_every_size():
             assert (up(h) != up(torch.zeros_like(h))).all()
 
 
+def test_a_block_begins_as_the_identity():
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 5, 4)
+    assert torch.equal(ResidualBlock(3, nn.SiLU)(x), x)
+
+
 def test_a_block_adds_two_convolutions_of_what_is_activated():
     torch.manual_seed(0)
     block = ResidualBlock(3, nn.SiLU).double()

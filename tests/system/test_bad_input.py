@@ -8,7 +8,7 @@ import pytest
 import torch
 from command_line import train
 
-from vae_lab import training
+from vae_lab import runs, training
 from vae_lab.runs import read_summary, write_summary
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
@@ -91,7 +91,7 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(pickle.dumps({"state_dict": Malice()}, protocol=2))
     with pytest.raises(ValueError, match="holds code instead of weights, and was not loaded"):
-        training.load_checkpoint(checkpoint)
+        runs.load_checkpoint(checkpoint)
     assert not (tmp_path / "code_was_run").exists()
 
 
@@ -108,6 +108,15 @@ def test_a_run_directory_is_not_used_twice(compose, tmp_path):
         (("posterior=deterministic",), "it goes with objective=autoencoder"),
         (("data.image_shape=[1,14,14]",), r"image_shape is \(1, 14, 14\), but the images are"),
         (("callbacks=early_stopping", "data.val_size=0"), "early_stopping needs validation"),
+        (("objective=autoencoder", "model=ladder"), "needs a model with one group of latents"),
+        (("objective=iwae", "objective.dreg=true", "compile=true"), "compile=false"),
+        (("objective=iwae", "objective.dreg=true", "model=ladder"), "one group of latents"),
+        (("objective=tcvae", "posterior=iaf"), "needs posterior=diagonal_normal"),
+        (("prior=vampprior", "posterior=iaf"), "needs a normal posterior"),
+        (("likelihood=discretized_logistic",), "scores 256 grey levels, not binarised pixels"),
+        (("posterior=iaf", "latent_dim=1"), "latent_dim of at least 2"),
+        (("objective.beta=null",), "neither a number nor a schedule"),
+        (("optimizer.lr=abc",), "optimizer.lr must be a number greater than 0, got abc"),
         (
             ("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1"),
             "needs optimizer.fused=false",

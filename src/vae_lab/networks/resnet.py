@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -32,6 +33,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         last = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(last.weight)
+        nn.init.zeros_(cast(nn.Parameter, last.bias))
         self.branch = nn.Sequential(
             activation(), nn.Conv2d(channels, channels, 3, padding=1), activation(), last
         )
