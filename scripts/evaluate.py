@@ -19,24 +19,32 @@ from vae_lab import results, runs, scoring, training
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 
-def check_output(path: Path, run: Path) -> None:
-    """Find a place for the result before computing it, and keep what other versions wrote.
+def check_output(path: Path, run: Path, num_samples: int) -> None:
+    """Find a place for the result before computing it; keep what is better or not ours.
 
     Raises:
-        ValueError: if the folder is missing, or the file is not one of this version.
+        ValueError: if the folder is missing, or the file is not one of this version, or has a
+            larger K.
     """
     if path.parent != run and not path.parent.is_dir():
         raise ValueError(f"the folder {path.parent} of --output does not exist")
     if not path.exists():
         return
     try:
-        version = json.loads(path.read_text())["version"]
+        existing = json.loads(path.read_text())
+        version = existing["version"]
     except (json.JSONDecodeError, KeyError, TypeError):
-        version = "unknown"
+        existing, version = {}, "unknown"
     if version != results.VERSION:
         raise ValueError(
             f"{path} has version {version}, this program writes version {results.VERSION}; move it "
             "away, or choose another file with --output"
+        )
+    known_samples = existing["protocol"]["num_samples"]
+    if known_samples > num_samples > 0:
+        raise ValueError(
+            f"{path} was made with K = {known_samples}, more than {num_samples}; move it away, or "
+            "choose another file with --output"
         )
 
 
@@ -63,7 +71,7 @@ def print_table(evaluation: dict) -> None:
     table.add_column("value ± standard error", justify="right")
     table.add_column("unit")
     for name, figure in evaluation["metrics"].items():
-        samples = f"  (K = {protocol['num_samples']})" if name.startswith(("nll", "eff")) else ""
+        samples = f"  (K = {figure['num_samples']})" if figure["num_samples"] else ""
         table.add_row(name, results.show(figure), figure["unit"] + samples)
     Console().print(table)
 
@@ -83,6 +91,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="default: <run>/evaluation.json")
     arguments = parser.parse_args()
     suffix = f"_{arguments.data}" if arguments.data else ""
+    suffix += f"_{arguments.split}" if arguments.split != "test" else ""
     output = arguments.output or arguments.run / f"evaluation{suffix}.json"
 
     training.quieten()
@@ -91,7 +100,7 @@ def main() -> None:
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     try:
-        check_output(output, arguments.run)
+        check_output(output, arguments.run, arguments.num_samples)
         device = open_device(arguments.device)
         with Progress(*columns, transient=True) as progress:
             task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)

@@ -64,9 +64,11 @@ def main() -> None:
             results.markdown(results.HEADER, rows),
             "Sources: " + "; ".join(f"{name}: {c['source']}" for name, c in claims.items()) + ".",
             "## What else was measured",
-            "Rates and bounds in nats per image; accuracies of a linear probe and of 15 nearest "
-            "neighbours on posterior means; distances in the features of the MNIST classifier that "
-            "ships with vae-lab, which compare with nothing published.",
+            "Rates and bounds in nats per image, from one sample each; mutual information is at "
+            "most the logarithm of the number of images, 9.21 for 10,000, and the aggregate KL "
+            "holds the rest of the rate; accuracies of a linear probe and of 15 nearest neighbours "
+            "on posterior means; distances in the features of the MNIST classifier that ships with "
+            "vae-lab, which compare with nothing published.",
             results.markdown(("experiment", *results.OTHERS), results.other_rows(evaluations)),
         ]
     )

@@ -48,6 +48,12 @@ def test_continuous_bernoulli_keeps_its_normaliser_in_single_precision(logit):
     torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-5, atol=1e-6)
 
 
+def test_discretized_logistic_can_be_sure_of_a_black_margin():
+    features = torch.cat([torch.full((1, 4, 4), -1.0), torch.full((1, 4, 4), -6.9)])
+    black = torch.zeros(1, 4, 4)
+    assert DiscretizedLogistic((-7.0, 2.0))(features).log_prob(black) > -1e-6
+
+
 @pytest.mark.parametrize("momentum", [0.1, 1.0])
 def test_optimal_normal_learns_the_variance_as_a_running_mean(momentum):
     likelihood = OptimalNormal(momentum).double()
@@ -105,7 +111,7 @@ def test_optimal_normal_refuses_a_momentum_outside_its_range(momentum):
 
 
 def test_discretized_logistic_reads_locations_and_then_log_scales_of_all_channels():
-    features = torch.tensor([0.0, math.log(3), -9.0, -2.0]).reshape(4, 1, 1)
+    features = torch.tensor([0.5, 0.75, -9.0, -2.0]).reshape(4, 1, 1)
     p = DiscretizedLogistic(log_scale_range=(-5.0, 0.0))(features)
     torch.testing.assert_close(p.location.flatten(), torch.tensor([0.5, 0.75]))
     torch.testing.assert_close(p.log_scale.flatten(), torch.tensor([-5.0, -2.0]))

@@ -39,8 +39,8 @@ class LatentMap(nn.Module):
     """One group below the top: z (c, H, W) given what is above it, and given the image too.
 
     The prior is N(μ, diag σ²) with (μ, σ) computed from the features above. The posterior is
-    relative to it, N(μ + σ Δμ, diag (σ Δσ)²) (Vahdat & Kautz 2020, §3.2, arXiv:2007.03898), so in
-    units of the prior, u = (z − μ) / σ, it is compared with a standard normal.
+    relative to it, N(μ + σ Δμ, diag (σ Δσ)²), after Vahdat & Kautz 2020, §3.2, arXiv:2007.03898,
+    whose shift is not in units of σ; so u = (z − μ) / σ is compared with a standard normal.
 
     Args:
         channels: of the features above, and of the encoder's features at this level.

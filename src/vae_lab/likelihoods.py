@@ -183,7 +183,7 @@ class DiscretizedLogistic(Likelihood):
     def forward(self, features: Tensor) -> DiscretizedLogisticImage:
         """Map (..., 2C, H, W) to p(x|z): event (C, H, W)."""
         location, log_scale = features.chunk(2, dim=-IMAGE_DIMS)
-        return DiscretizedLogisticImage(location.sigmoid(), log_scale.clamp(*self.log_scale_range))
+        return DiscretizedLogisticImage(location, log_scale.clamp(*self.log_scale_range))
 
     def caveat(self, pixels: Pixels) -> str | None:
         """Black and white are no grey levels.

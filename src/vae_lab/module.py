@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab.data import Batch, Split
-from vae_lab.evaluation import log_marginal
+from vae_lab.evaluation import importance_sample
 from vae_lab.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
 from vae_lab.schedules import Constant, Schedule
@@ -148,7 +148,11 @@ class VAEModule(pl.LightningModule):
         metrics = self._metrics(bound, self._terms(bound))
         if self._is_likelihood and "elbo" in bound.parts:
             x = self._images(batch)
-            metrics["nll"] = -log_marginal(self.model, x, self.nll_samples).mean()
+            estimate = importance_sample(self.model, x, self.nll_samples)
+            metrics["nll"] = -estimate.log_px.mean()
+            metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
+            if not self.model.likelihood.is_density:
+                metrics["nll_bpd"] = metrics["nll"] / (x[0].numel() * math.log(2))
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:

@@ -38,9 +38,10 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
             raise ValueError(f"{path} is damaged: {error}") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             continue
-        if content["version"] != VERSION:
+        version = content.get("version")
+        if version != VERSION:
             raise ValueError(
-                f"{path} has version {content['version']}, this program reads version {VERSION}; "
+                f"{path} has version {version}, this program reads version {VERSION}; "
                 "run scripts/evaluate.py again"
             )
         evaluations.append(content)
@@ -56,7 +57,7 @@ def rows(
         evaluations: what ``read_evaluations`` found.
         published: experiments that rerun a published number, by name.
     """
-    done = {evaluation["run"]["name"] for evaluation in evaluations}
+    done = {e["run"]["name"] for e in evaluations if e["published"]}
     missing = [
         (name, _published_nll(claim), "not run", f"– of {_number(claim['epochs'])}",
          f"– ({claim['num_samples']})", *["–"] * 5)
@@ -81,7 +82,7 @@ def markdown(header: Sequence[str], cells: Sequence[Row]) -> str:
 
 def _row(evaluation: Evaluation) -> Row:
     run, protocol, claim = evaluation["run"], evaluation["protocol"], evaluation["published"]
-    epochs = _number(run["epochs"])
+    epochs = _number(run["epochs"] or run["epoch_of_weights"])
     samples = str(protocol["num_samples"])
     return (
         run["name"],

@@ -130,6 +130,8 @@ def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
     if changes:
         write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
+        lines = [*read_overrides(run_dir), *(str(override.input_line) for override in changes)]
+        write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(lines)))
     config.resume = str(run_dir)
     return config
 

@@ -18,6 +18,7 @@ from vae_lab.evaluation import (
     importance_sample,
     information,
     mean_over_images,
+    rate_per_dim,
     reconstruction_error,
 )
 from vae_lab.evaluation.representation import representation
@@ -71,12 +72,14 @@ def score_run(
         raise ValueError(f"this run has no {split} images")
     torch.manual_seed(seed)
     run = _describe(run_dir, config.name, config.seed)
+    is_as_published = dataset is None and split == "test"
+    images = data.images(split, len(data.splits[split]))
     metrics = measure(model, data, split, num_samples, device, on_progress)
     return {
         "format": FORMAT,
         "version": VERSION,
         "run": run,
-        "published": runs.to_plain(config.get("published")) if dataset is None else None,
+        "published": runs.to_plain(config.get("published")) if is_as_published else None,
         "protocol": {
             "dataset": config.data.dataset,
             "split": split,
@@ -87,6 +90,7 @@ def score_run(
             "seed": seed,
         },
         "metrics": {name: dataclasses.asdict(figure) for name, figure in metrics.items()},
+        "rate_per_dim": rate_per_dim(model, images.to(device)),
         "scored": {
             "seconds": time.time() - began,
             "hardware": environment.hardware(device, 1),
@@ -136,7 +140,7 @@ def measure(
             estimate = importance_sample(
                 model, on_device, num_samples, lambda done: on_progress(done, len(images))
             )
-            figures |= likelihood_figures(estimate, model)
+            figures |= likelihood_figures(estimate, num_samples, model)
         if data.dataset == "MNIST":
             with torch.no_grad():
                 generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
@@ -148,15 +152,19 @@ def measure(
     return figures | representation(train_codes, train.labels, codes, labels)
 
 
-def likelihood_figures(estimate: ImportanceEstimate, model: VAE) -> dict[str, Figure]:
+def likelihood_figures(
+    estimate: ImportanceEstimate, num_samples: int, model: VAE
+) -> dict[str, Figure]:
     """Name what importance sampling found; bits per pixel only where x has a probability."""
     figures = {
-        "nll": mean_over_images(-estimate.log_px, "nats/image"),
-        "effective_sample_size": mean_over_images(estimate.effective_sample_size, "samples"),
+        "nll": mean_over_images(-estimate.log_px, "nats/image", num_samples),
+        "effective_sample_size": mean_over_images(
+            estimate.effective_sample_size, "samples", num_samples
+        ),
     }
     if not model.likelihood.is_density:
         bits = -estimate.log_px / (math.prod(model.image_shape) * math.log(2))
-        figures["nll_bpd"] = mean_over_images(bits, "bits/pixel")
+        figures["nll_bpd"] = mean_over_images(bits, "bits/pixel", num_samples)
     return figures
 
 

@@ -38,7 +38,7 @@ USER_ERRORS = (
     OmegaConfBaseException,
 )
 BEST = Path("checkpoints") / "best.ckpt"
-INFORMATION = ("active_units", "mutual_information", "aggregate_kl")
+INFORMATION = ("active_units", "mutual_information", "aggregate_kl", "reconstruction_mse")
 INFORMATION_IMAGES = 5000
 INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
@@ -224,8 +224,8 @@ def _information(experiment: Experiment) -> dict[str, float]:
         return {}
     tested = data.batch_size * trainer.world_size * int(trainer.num_test_batches[0])
     images = data.images("test", min(tested, INFORMATION_IMAGES))
-    module.model.eval()
-    figures = information(module.model, images.to(next(module.parameters())))
+    model = module.model.eval().to(trainer.strategy.root_device)  # testing left it on the CPU
+    figures = information(model, images.to(next(model.parameters())))
     return {f"test/{name}": figures[name].value for name in INFORMATION if name in figures}
 
 

@@ -10,7 +10,7 @@ from hand_made import draw_of_log_w
 from linear_gaussian import exact_elbo, exact_log_px, images_of
 from monte_carlo import assert_mean_at_most, assert_mean_is
 from quadrature import integrate_plane
-from vae_lab.evaluation import importance_sample, log_marginal
+from vae_lab.evaluation import importance_sample
 
 likelihood = importlib.import_module("vae_lab.evaluation.likelihood")
 TERMS = ("log_px", "log_pz", "log_qz")
@@ -59,7 +59,7 @@ def curved_model(bernoulli_model):
 def repeated_estimates(model, x, num_samples, repeats):
     """Return independent estimates, (repeats, B)."""
     torch.manual_seed(0)
-    estimates = log_marginal(model, x.repeat(repeats, 1, 1, 1), num_samples)
+    estimates = importance_sample(model, x.repeat(repeats, 1, 1, 1), num_samples).log_px
     return estimates.reshape(repeats, len(x))
 
 
@@ -115,7 +115,7 @@ def test_on_shared_draws_the_bound_grows_with_the_number_of_samples(wrong_draw, 
     bounds = []
     for num_samples in (1, 2, 4, 8, 16, 32, 64):
         estimates = [
-            log_marginal(Replay(wrong_draw, first), gaussian_images, num_samples)
+            importance_sample(Replay(wrong_draw, first), gaussian_images, num_samples).log_px
             for first in range(0, 64, num_samples)
         ]
         bounds.append(torch.stack(estimates).mean(0))
@@ -219,7 +219,7 @@ def test_weights_too_small_for_the_exponential_do_no_harm(wrong_draw, gaussian_i
 
 
 def test_it_keeps_no_graph(true_model, gaussian_images):
-    assert not log_marginal(true_model, gaussian_images, 2).requires_grad
+    assert not importance_sample(true_model, gaussian_images, 2).log_px.requires_grad
 
 
 @pytest.mark.parametrize("num_samples", [0, -1])

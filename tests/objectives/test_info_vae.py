@@ -104,5 +104,5 @@ def test_with_alpha_one_the_encoder_is_moved_by_the_mmd_and_not_by_the_kl(draw, 
 
 
 def test_several_groups_of_latents_are_refused():
-    with pytest.raises(ValueError, match="info_vae needs a model with one group of latents"):
+    with pytest.raises(ValueError, match="info_vae needs one group of latents"):
         InfoVAE(1.0, 500.0, 1)(draw_of_kl(torch.ones(2, 3)), 0.0)

@@ -223,9 +223,16 @@ def test_a_file_of_another_version_is_kept(run, text, version):
 
 
 def test_an_earlier_evaluation_is_kept_where_a_new_one_fails_and_else_replaced(run):
-    (run / "evaluation.json").write_text(json.dumps({"version": results.VERSION}))
+    earlier = {"version": results.VERSION, "protocol": {"num_samples": 1}}
+    (run / "evaluation.json").write_text(json.dumps(earlier))
     assert_refused(run, "--num-samples", "0", because="at least 1")
     assert evaluate(run)["protocol"]["num_samples"] == 2
+
+
+def test_an_evaluation_with_more_samples_is_kept(run):
+    better = {"version": results.VERSION, "protocol": {"num_samples": 10**6}}
+    (run / "evaluation.json").write_text(json.dumps(better))
+    assert_refused(run, because="was made with K = 1000000, more than")
 
 
 def test_the_shell_sees_one_line_and_a_status(tmp_path):

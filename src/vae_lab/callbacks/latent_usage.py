@@ -30,12 +30,13 @@ class LatentUsage(PictureCallback):
         self._active: Tensor | None = None
 
     def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
-        """Average the KL over the examples; None for a posterior without one."""
+        """Average the KL over the examples; None where it has no closed form."""
+        active = active_units(model.encode(images).mean)
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:
+            self._active = active.cpu()
             return None
         kl = kl_per_dim.mean(0)
-        active = active_units(model.encode(images).mean)
         channels_below = kl[len(active) :]
         self._active = torch.cat([active, channels_below > ACTIVE_NATS]).cpu()
         title = f"{int(self._active.sum())} of {len(self._active)} latent dimensions are active"

@@ -5,8 +5,8 @@ them take seconds to load.
 """
 
 from vae_lab.evaluation.figures import Figure, mean_over_images
-from vae_lab.evaluation.information import information, reconstruction_error
-from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample, log_marginal
+from vae_lab.evaluation.information import information, rate_per_dim, reconstruction_error
+from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
 from vae_lab.evaluation.units import active_units
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "active_units",
     "importance_sample",
     "information",
-    "log_marginal",
     "mean_over_images",
+    "rate_per_dim",
     "reconstruction_error",
 ]

@@ -66,8 +66,3 @@ def importance_sample(
     log_sums = torch.cat(sums)
     effective = (2 * log_sums - torch.cat(sums_of_squares)).exp()
     return ImportanceEstimate(log_sums - math.log(num_samples), effective)
-
-
-def log_marginal(model: Drawable, x: Tensor, num_samples: int) -> Tensor:
-    """Return the estimate of log p(x) alone, (N,), nats."""
-    return importance_sample(model, x, num_samples).log_px

@@ -45,13 +45,16 @@ class InfoVAE(Objective):
         """Return the objective; ``mmd`` is among the parts, in no unit.
 
         Raises:
-            ValueError: if the model has several groups of latents.
+            ValueError: if the model has several groups of latents, or the prior is a mixture.
         """
-        if draw.p is None:
-            raise ValueError("objective=info_vae needs a model with one group of latents")
+        if draw.p is None or not draw.p.has_rsample:
+            raise ValueError(
+                "objective=info_vae needs one group of latents, and a prior whose samples carry "
+                "gradients: prior=standard_normal or prior=flow"
+            )
         parts = elbo_parts(draw)
         z = draw.z[0]
-        mmd = squared_mmd(z, draw.p.sample((len(z),)))
+        mmd = squared_mmd(z, draw.p.rsample((len(z),)))
         value = parts["reconstruction"] - (1 - self.alpha) * parts["kl"]
         value = value - (self.alpha + self.weight - 1) * mmd
         return Bound(value, value.mean(), parts | {"mmd": mmd.expand_as(draw.kl)})
