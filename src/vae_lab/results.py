@@ -105,7 +105,7 @@ def _number(value: float | None) -> str:
 
 
 def _is_deviation(override: str) -> bool:
-    return not override.startswith(("experiment=", "data.root=", "name=", "hydra."))
+    return not override.startswith(("experiment=", "name="))
 
 
 def _published_nll(claim: Mapping[str, Any]) -> str:

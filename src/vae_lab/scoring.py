@@ -28,6 +28,7 @@ from vae_lab.results import FORMAT, VERSION
 from vae_lab.vae import VAE
 
 BATCH = 1000
+PLACES = ("data.root=", "hydra.")  # where files lie says nothing about a result
 
 
 def score_run(
@@ -109,7 +110,7 @@ def _describe(run_dir: Path, name: str, seed: int) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "name": name,
-        "overrides": runs.read_overrides(run_dir),
+        "overrides": [o for o in runs.read_overrides(run_dir) if not o.startswith(PLACES)],
         "seed": seed,
         "weights": path.stem,
         "epoch_of_weights": epoch_of_weights,
