@@ -72,7 +72,8 @@ def print_table(evaluation: dict) -> None:
     table.add_column("unit")
     for name, figure in evaluation["metrics"].items():
         samples = f"  (K = {figure['num_samples']})" if figure["num_samples"] else ""
-        table.add_row(name, results.show(figure), figure["unit"] + samples)
+        unit = "" if figure["unit"].startswith("of ") else figure["unit"]  # stands with the value
+        table.add_row(name, results.show(figure), unit + samples)
     Console().print(table)
 
 

@@ -2,7 +2,7 @@
 
     python scripts/train_classifier.py
 
-Two minutes on two cores. A new file has a new hash, and figures made with different files cannot be
+A new file has a new hash, and figures made with different files cannot be
 compared, so this is run once and its result ships with the package.
 """
 

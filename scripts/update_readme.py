@@ -75,7 +75,7 @@ def conditions(benchmark: dict[str, Any]) -> str:
     """Say on what a benchmark ran."""
     return (
         f"Best of {benchmark['rounds']} interleaved turns of each, "
-        f"{benchmark['hardware']['threads']} threads of an {benchmark['hardware']['name']}, "
+        f"{benchmark['hardware']['name']}, threads: {benchmark['hardware']['threads']}, "
         f"torch {benchmark['versions']['torch']}; peak resident memory of all together "
         f"{benchmark['peak_resident_mib']} MiB"
     )

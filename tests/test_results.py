@@ -69,7 +69,7 @@ def test_a_row_says_what_was_measured_beside_what_was_published():
         "epochs": "300 of 2000",
         "K": "500 (5000)",
         "training": "90 min",
-        "hardware": "1 × Chip, 2 threads",
+        "hardware": "1 × Chip, threads: 2",
         "data": "MNIST, dynamic, test 10,000 (training 50,000)",
         "seed": "7",
         "changed": "`trainer.max_epochs=300` `optimizer.lr=1e-3`",

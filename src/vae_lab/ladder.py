@@ -111,7 +111,7 @@ class LadderVAE(nn.Module):
         up: builds the network from a level to the next, both (C, H, W).
         down: builds the network from a level to the one before.
         posterior: of the top group.
-        prior: of the top group.
+        prior: of the top group: ``encode`` → p(z).
         likelihood: features → p(x|z).
 
     Raises:

@@ -131,5 +131,5 @@ def _duration(seconds: float | None) -> str:
 def _hardware(hardware: Mapping[str, Any] | None) -> str:
     if hardware is None:
         return "–"
-    threads = f", {hardware['threads']} threads" if hardware["device"] == "cpu" else ""
+    threads = f", threads: {hardware['threads']}" if hardware["device"] == "cpu" else ""
     return f"{hardware['processes']} × {hardware['name']}{threads}"

@@ -11,6 +11,7 @@
       summary.json               final metrics, seconds, versions, status, ...
 """
 
+import io
 import json
 import os
 from pathlib import Path
@@ -153,13 +154,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Return the contents of a checkpoint, provided that they are data and not code.
 
     Raises:
+        OSError: if the file cannot be read.
         ValueError: if they are not, or the file is damaged or not one of ours.
     """
     import torch  # noqa: PLC0415 - Hydra imports this module before torch is needed
 
+    data = path.read_bytes()
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises nearly anything
+        checkpoint = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever damaged bytes make torch do; reading them is done above
         raise ValueError(
             f"{path} is damaged or holds code instead of weights, and was not loaded. Resume "
             "from a checkpoint that vae-lab wrote, or start a new run"

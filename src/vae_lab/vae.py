@@ -102,7 +102,7 @@ class VAE(nn.Module):
         encoder: builds the network C×H×W → ``posterior.num_parameters``.
         decoder: builds the network D → C×H×W.
         posterior: parameters → q(z|x).
-        prior: () → p(z).
+        prior: ``encode`` → p(z).
         likelihood: features → p(x|z).
 
     Raises:

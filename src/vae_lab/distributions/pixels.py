@@ -14,11 +14,11 @@ NEAR_ZERO = 1e-2  # logits below which two terms of a series are exact to seven 
 LOG_2PI = math.log(2 * math.pi)
 
 
-class BernoulliImage(Distribution):
-    """Independent black and white pixels: batch (...), event (C, H, W).
+class LogitImage(Distribution):
+    """Independent pixels with one logit each: batch (...), event (C, H, W).
 
     Args:
-        logits: log-odds of white, (..., C, H, W).
+        logits: (..., C, H, W).
     """
 
     def __init__(self, logits: Tensor) -> None:
@@ -26,6 +26,19 @@ class BernoulliImage(Distribution):
             logits.shape[:-IMAGE_DIMS], logits.shape[-IMAGE_DIMS:], validate_args=False
         )
         self.logits = logits
+
+    def _cross_entropy(self, value: Tensor) -> Tensor:
+        """Return −x log λ − (1 − x) log(1 − λ), λ = sigmoid(logits), for every pixel."""
+        logits, value = torch.broadcast_tensors(self.logits, value)
+        return binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+
+class BernoulliImage(LogitImage):
+    """Independent black and white pixels: batch (...), event (C, H, W).
+
+    Args:
+        logits: log-odds of white, (..., C, H, W).
+    """
 
     @property
     def mean(self) -> Tensor:
@@ -47,12 +60,10 @@ class BernoulliImage(Distribution):
 
         Grey values in between have none; for them this is minus the binary cross-entropy.
         """
-        logits, value = torch.broadcast_tensors(self.logits, value)
-        cross_entropy = binary_cross_entropy_with_logits(logits, value, reduction="none")
-        return -cross_entropy.sum((-3, -2, -1))
+        return -self._cross_entropy(value).sum((-3, -2, -1))
 
 
-class ContinuousBernoulliImage(Distribution):
+class ContinuousBernoulliImage(LogitImage):
     """Independent grey pixels, p(x) ∝ λ^x (1 − λ)^(1 − x) on [0, 1], λ = sigmoid(logits).
 
     Batch (...), event (C, H, W). In the logits l the normaliser is l / tanh(l / 2), exact at any l;
@@ -61,12 +72,6 @@ class ContinuousBernoulliImage(Distribution):
     Args:
         logits: (..., C, H, W).
     """
-
-    def __init__(self, logits: Tensor) -> None:
-        super().__init__(
-            logits.shape[:-IMAGE_DIMS], logits.shape[-IMAGE_DIMS:], validate_args=False
-        )
-        self.logits = logits
 
     @property
     def mean(self) -> Tensor:
@@ -77,9 +82,7 @@ class ContinuousBernoulliImage(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at images (..., C, H, W), nats, (...)."""
-        logits, value = torch.broadcast_tensors(self.logits, value)
-        cross_entropy = binary_cross_entropy_with_logits(logits, value, reduction="none")
-        return (self._log_normalizer() - cross_entropy).sum((-3, -2, -1))
+        return (self._log_normalizer() - self._cross_entropy(value)).sum((-3, -2, -1))
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
         """Invert the distribution function: grey images, (*sample_shape, ..., C, H, W)."""
