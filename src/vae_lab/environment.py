@@ -1,5 +1,6 @@
 """What a run ran on: versions, code and hardware, for its summary."""
 
+import os
 import platform
 import subprocess
 from importlib.metadata import version
@@ -24,6 +25,11 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
+
+
+def processor_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def hardware(device: torch.device, processes: int) -> dict[str, str | int]:

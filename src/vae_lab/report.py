@@ -1,5 +1,6 @@
 """What the terminal says at the end of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,30 @@ def unit(metric: str) -> str:
     """Return the unit of a metric by its name."""
     name = metric.rpartition("/")[2]
     return UNITS.get(name, "nats/image")
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print how each job of a sweep ended, by the name of its directory."""
+    table = Table(title=f"{folder.name}: {len(summaries)} jobs", title_justify="left")
+    for column, justify in (("job", "left"), ("status", "left"), ("metric", "left"),
+                            ("value", "right"), ("seconds", "right")):  # fmt: skip
+        table.add_column(column, justify=justify, overflow="fold")
+    for name, summary in summaries.items():
+        monitor = summary.get("monitor")
+        value = summary.get("metrics", {}).get(monitor)
+        table.add_row(
+            name,
+            summary["status"],
+            summary.get("error", monitor or "–"),
+            "–" if value is None else f"{value:.2f}",
+            f"{summary.get('seconds', 0.0):.0f}",
+        )
+    Console().print(table)
 
 
 def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:

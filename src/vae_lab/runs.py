@@ -4,16 +4,20 @@
 
     runs/<name>/<date>_<time>/
       .hydra/                    the composed configuration and the overrides
-      checkpoints/{best,last}.ckpt
+      checkpoints/{best,last,previous}.ckpt
       events.out.tfevents.*      TensorBoard
       metrics.csv                step, epoch, metric, value
       images/*.png               the final pictures
       summary.json               final metrics, seconds, versions, status, ...
 """
 
+import fcntl
 import io
 import json
 import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
+LOCK = ".lock"
 
 
 def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -161,6 +166,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     data = path.read_bytes()
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:  # torch does not check its sums
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         checkpoint = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever damaged bytes make torch do; reading them is done above
         raise ValueError(
@@ -190,6 +198,35 @@ def load_model(run_dir: Path) -> "VAE":
     return model.eval()
 
 
+class LockedError(Exception):
+    """Another process works in the run directory."""
+
+
+@contextmanager
+def lock(run_dir: Path) -> Iterator[None]:
+    """Keep other processes out of a run directory; however this one ends, the way is free again.
+
+    Raises:
+        LockedError: if another process works there.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (run_dir / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(f"another process trains in {run_dir}; left to it") from None
+        yield
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Tell whether a process works in the run directory."""
+    try:
+        with lock(run_dir):
+            return False
+    except LockedError:
+        return True
+
+
 def read_overrides(run_dir: Path) -> list[str]:
     """Return the command line that made a run."""
     path = run_dir / OVERRIDES
@@ -214,13 +251,40 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
+def result(run_dir: Path) -> float | None:
+    """Return the monitored metric of a run that is completed, at its best epoch."""
+    summary = read_summary(run_dir)
+    return summary["metrics"].get(summary["monitor"])
+
+
+def update_summary(run_dir: Path, **changes: str) -> None:
+    """Change parts of ``summary.json``; a damaged one is replaced."""
+    try:
+        summary = read_summary(run_dir)
+    except ValueError:
+        summary = {}
+    write_summary(run_dir, summary | changes)
+
+
 def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:
     """Write ``summary.json``."""
     write_atomically(run_dir / SUMMARY, json.dumps(summary, indent=2) + "\n")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text)
-    aside.replace(path)
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file, and the folder it lies in, whole or not at all.
+
+    Raises:
+        OSError: if it cannot be written; what lay at ``path`` is intact.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise

@@ -1,33 +1,30 @@
 """One run from configuration to summary: build, fit, test, write down."""
 
+import contextlib
+import gc
 import logging
+import subprocess
+import sys
 import time
 import traceback
 import warnings
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_lab import environment, report, runs
-from vae_lab.callbacks.album import Album
-from vae_lab.callbacks.picture import PictureCallback
-from vae_lab.callbacks.stopwatch import Stopwatch
-from vae_lab.data import MNISTDataModule
+from vae_lab import environment, report, runs, sweeps
 from vae_lab.evaluation import information
+from vae_lab.experiment import Experiment, build
 from vae_lab.loggers import MetricsCSV, TensorBoard
-from vae_lab.module import VAEModule
 from vae_lab.objectives import Autoencoder
-from vae_lab.posteriors import Deterministic
 from vae_lab.priors import VampPrior
-from vae_lab.runs import instantiate
-from vae_lab.vae import VAE
 
 # What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
 USER_ERRORS = (
@@ -56,115 +53,92 @@ UNWANTED_WARNINGS = (
 )
 
 
-@dataclass
-class Experiment:
-    """Everything that a configuration describes, built."""
-
-    datamodule: MNISTDataModule
-    module: VAEModule
-    trainer: pl.Trainer
-    stopwatch: Stopwatch
-    monitor: str | None
-
-
 def train(cfg: DictConfig) -> float | None:
     """Run the experiment that ``cfg`` describes, in its run directory.
 
     Returns:
         The value of ``cfg.monitor`` at the best epoch, for a sweep to optimise; None without
-        validation.
+        validation, and for the job of a sweep that failed.
 
     Raises:
         SystemExit: with one line that says what to do if the user can mend it, or with status 130
-            after Ctrl-C.
+            if told to stop.
     """
     quieten()
+    if sweeps.is_sweep():
+        return _job(cfg)
     try:
         if cfg.resume:
             overrides = list(HydraConfig.get().overrides.task)
             cfg = runs.resumed_config(Path(cfg.resume), overrides)
-        run_dir = Path(cfg.run_dir)
-        checkpoint = _last_checkpoint(run_dir) if cfg.resume else None
-        experiment = build(cfg)
-        experiment.datamodule.prepare_data()
-        experiment.datamodule.setup("fit")
-        prior = experiment.module.model.prior
-        if isinstance(prior, VampPrior):
-            prior.initialize(experiment.datamodule.originals("train"))
-        if experiment.trainer.is_global_zero:
-            _claim(run_dir, resumed=bool(cfg.resume))
-        metrics = _run(cfg, run_dir, experiment, checkpoint)
+        with _lock(cfg):
+            return _train(cfg, build(cfg), is_resumed=bool(cfg.resume))
     except USER_ERRORS as error:
-        message = f"error: {' '.join(str(error).split())}"
-        # SystemExit prints the line alone, but would end a sweep
-        raise (RuntimeError(message) if _is_sweep() else SystemExit(message)) from error
+        raise SystemExit(_in_one_line(error)) from error
+
+
+def _job(cfg: DictConfig) -> float | None:
+    """Run the job of a sweep, unless it is done; write down if it failed, and return nothing."""
+    run_dir = Path(cfg.run_dir)
+    try:
+        with _lock(cfg):
+            if runs.read_summary(run_dir).get("status") == "completed":
+                report.say(f"{run_dir.name} is done already")
+                return runs.result(run_dir)
+            experiment = build(cfg)
+            starts_processes = experiment.trainer.strategy.launcher is not None
+            if not starts_processes:
+                return _train(cfg, experiment, is_resumed=True)
+        return _train_in_another_process(run_dir)
+    except runs.LockedError as error:
+        report.say(str(error))
+    except Exception as error:  # whatever it is, the sweep goes on
+        is_users = isinstance(error, USER_ERRORS)
+        report.say(_in_one_line(error) if is_users else traceback.format_exc())
+        runs.update_summary(run_dir, status="failed", error=_in_one_line(error))
+    finally:
+        gc.collect()
+    return None
+
+
+def _lock(cfg: DictConfig) -> AbstractContextManager[None]:
+    # the first process holds it for the others of the same run
+    return runs.lock(Path(cfg.run_dir)) if rank_zero_only.rank == 0 else nullcontext()
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"error: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def _train_in_another_process(run_dir: Path) -> float | None:
+    """Run the job of a sweep that starts processes of its own, which would repeat the sweep.
+
+    Raises:
+        SystemExit: if it was told to stop.
+        ChildProcessError: if it failed.
+    """
+    script = Path(HydraConfig.get().runtime.cwd) / sys.argv[0]
+    done = subprocess.run([sys.executable, script, f"resume='{run_dir}'"], check=False)
+    if done.returncode == INTERRUPTED:
+        raise SystemExit(INTERRUPTED)
+    if done.returncode:
+        reason = runs.read_summary(run_dir).get("error", f"exit status {done.returncode}")
+        raise ChildProcessError(reason.removeprefix("error: "))
+    return runs.result(run_dir)
+
+
+def _train(cfg: DictConfig, experiment: Experiment, is_resumed: bool) -> float | None:
+    run_dir = Path(cfg.run_dir)
+    checkpoint = _last_checkpoint(run_dir) if is_resumed else None
+    experiment.datamodule.prepare_data()
+    experiment.datamodule.setup("fit")
+    prior = experiment.module.model.prior
+    if isinstance(prior, VampPrior):
+        prior.initialize(experiment.datamodule.originals("train"))
+    if experiment.trainer.is_global_zero:
+        _claim(run_dir, is_resumed)
+    metrics = _run(cfg, run_dir, experiment, checkpoint)
     return metrics.get(experiment.monitor) if experiment.monitor else None
-
-
-def build(cfg: DictConfig) -> Experiment:
-    """Instantiate everything that ``cfg`` describes.
-
-    Raises:
-        ValueError: if a value is out of its range.
-    """
-    _check(cfg)
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.data)
-    module = VAEModule(
-        model=instantiate(cfg.model),
-        objective=instantiate(cfg.objective),
-        optimizer=instantiate(cfg.optimizer),
-        schedule=instantiate(cfg.schedule),
-        pixels=datamodule.pixels,
-        nll_samples=cfg.evaluation.num_samples,
-        compile_model=cfg.compile,
-        seed=cfg.seed,
-    )
-    if cfg.compile and module.objective.path_gradient:
-        raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
-    has_kl = not isinstance(module.model.posterior, Deterministic)
-    if not has_kl and not isinstance(module.objective, Autoencoder):
-        raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
-    if isinstance(module.objective, Autoencoder) and not isinstance(module.model, VAE):
-        raise ValueError("objective=autoencoder needs a model with one group of latents")
-    validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
-    monitor = module.metric_name(cfg.monitor) if validates else None
-    cfg.monitor = monitor
-    stopwatch = Stopwatch()
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    pictures = [callback for callback in callbacks if isinstance(callback, PictureCallback)]
-    others = [callback for callback in callbacks if callback not in pictures]
-    loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
-    trainer = instantiate(
-        cfg.trainer, callbacks=[stopwatch, *others, Album(pictures)], logger=loggers
-    )
-    if trainer.world_size > 1 and _is_sweep():
-        raise ValueError(
-            "several processes under --multirun would run the whole sweep each; use one device, or "
-            "start each run by itself"
-        )
-    return Experiment(datamodule, module, trainer, stopwatch, monitor)
-
-
-def _check(cfg: DictConfig) -> None:
-    """Refuse values that do not go together, or that others would refuse less clearly.
-
-    Raises:
-        ValueError: with what to do.
-    """
-    if cfg.seed < 0:
-        raise ValueError(f"seed must be at least 0, got {cfg.seed}")
-    if not isinstance(cfg.optimizer.lr, int | float) or not cfg.optimizer.lr > 0:
-        raise ValueError(f"optimizer.lr must be a number greater than 0, got {cfg.optimizer.lr}")
-    is_mixed = "mixed" in str(cfg.trainer.precision)
-    if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
-        raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
-    if "early_stopping" in cfg.callbacks and not cfg.data.val_size:
-        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
-
-
-def _is_sweep() -> bool:
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _run(
@@ -174,23 +148,26 @@ def _run(
     began = time.time()
     before = runs.read_summary(run_dir).get("seconds", 0.0)
     metrics: dict[str, float] = {}
-    status = "failed"
+    outcome = {"status": "failed"}
     try:
         metrics = _fit_and_test(cfg, run_dir, experiment, checkpoint)
-        status = "completed"
+        outcome = {"status": "completed"}
     except (KeyboardInterrupt, SystemExit):
-        status = "interrupted"
+        outcome = {"status": "interrupted"}
         metrics = _metrics(experiment.trainer)
         raise SystemExit(INTERRUPTED) from None
-    except Exception:
+    except Exception as error:
+        outcome["error"] = _in_one_line(error)
         name = f"traceback_{experiment.trainer.global_rank}.txt"
-        (run_dir / name).write_text(traceback.format_exc())
+        with contextlib.suppress(OSError):  # a full disk
+            (run_dir / name).write_text(traceback.format_exc())
         raise
     finally:
         if experiment.trainer.is_global_zero:
-            summary = _summarise(cfg, experiment, metrics)
-            summary |= {"status": status, "seconds": before + time.time() - began}
-            runs.write_summary(run_dir, summary)
+            summary = _summarise(cfg, experiment, metrics) | outcome
+            summary["seconds"] = before + time.time() - began
+            with contextlib.suppress(OSError):
+                runs.write_summary(run_dir, summary)
             report.print_outcome(run_dir, summary)
     return metrics
 
@@ -199,9 +176,10 @@ def _fit_and_test(
     cfg: DictConfig, run_dir: Path, experiment: Experiment, checkpoint: Path | None
 ) -> dict[str, float]:
     trainer, module, datamodule = experiment.trainer, experiment.module, experiment.datamodule
+    step = runs.load_checkpoint(checkpoint)["global_step"] if checkpoint else 0
     for logger in trainer.loggers:
-        if checkpoint is not None and isinstance(logger, TensorBoard | MetricsCSV):
-            logger.continue_from(runs.load_checkpoint(checkpoint)["global_step"])
+        if isinstance(logger, TensorBoard | MetricsCSV):
+            logger.continue_from(step)
         if isinstance(logger, TensorBoard):
             config: Any = OmegaConf.to_container(cfg, resolve=True)
             logger.describe(config, experiment.monitor or "test/loss")
@@ -244,6 +222,7 @@ def _summarise(
     trainer, stopwatch = experiment.trainer, experiment.stopwatch
     return {
         "name": cfg.name,
+        "monitor": experiment.monitor,
         "metrics": metrics,
         "units": {name: report.unit(name) for name in metrics},
         "tested": "best" if Path(cfg.run_dir, BEST).exists() else "last",
@@ -278,16 +257,25 @@ def _claim(run_dir: Path, resumed: bool) -> None:
 
 
 def _last_checkpoint(run_dir: Path) -> Path | None:
-    """Return where to go on: ``last.ckpt``, or None if the first epoch was not finished.
+    """Return where to go on: the last checkpoint, else the one before; None if there is neither.
 
     Raises:
-        ValueError: if the checkpoint is not safe to load.
+        ValueError: if neither can be loaded.
     """
-    path = run_dir / "checkpoints" / "last.ckpt"
-    if not path.exists():
-        return None
-    runs.load_checkpoint(path)
-    return path
+    folder = run_dir / "checkpoints"
+    paths = [path for name in ("last", "previous") if (path := folder / f"{name}.ckpt").exists()]
+    for path in paths:
+        try:
+            checkpoint = runs.load_checkpoint(path)
+        except ValueError as error:
+            if path == paths[-1]:
+                raise
+            report.say(f"{error}; trying the checkpoint before")
+        else:
+            if path != paths[0] or path.name != "last.ckpt":
+                report.say(f"going on from {path}, epoch {checkpoint['epoch']}")
+            return path
+    return None
 
 
 def quieten() -> None:

@@ -12,12 +12,14 @@ from lightning.pytorch.utilities import rank_zero_info
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes ``last.ckpt`` after every epoch and, on Ctrl-C, after the step in progress.
+    """Writes ``last.ckpt`` after every epoch and, when told to stop, after the step in progress.
 
-    Waiting for the end of the step keeps the weights and the optimiser consistent, so that the run
-    can be resumed without a trace. A second Ctrl-C stops at once, with the checkpoint of the epoch
-    before. With several processes Ctrl-C always does that, since they need not stand at the same
-    step.
+    The one before is kept as ``previous.ckpt``. A run is told to stop by Ctrl-C, by SIGTERM
+    (preemption, ``kill``), and by SIGUSR2 where a scheduler listens for it, which then has the
+    last word. Waiting for the end of the step keeps the weights and the optimiser consistent, so
+    that the run can be resumed without a trace. Several processes stop at the same step: they ask
+    each other every ``trainer.log_every_n_steps``. A second signal stops at once, with the
+    checkpoint before.
 
     Args:
         folder: where checkpoints are written.
@@ -25,14 +27,19 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, folder: str) -> None:
         self.path = Path(folder) / "last.ckpt"
-        self._interrupted = False
-        self._saved = False  # since the interruption
-        self._handler_before: Any = None
+        self._signal: int | None = None  # that told this process to stop
+        self._saved = False  # since then
+        self._scheduler: Any = None  # its handler of SIGUSR2
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Watch for Ctrl-C."""
-        if trainer.world_size == 1 and threading.current_thread() is threading.main_thread():
-            self._handler_before = signal.signal(signal.SIGINT, self._on_interrupt)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen, in place of Lightning, which gives signals their former meaning in the end."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._scheduler = signal.getsignal(signal.SIGUSR2)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        if callable(self._scheduler):
+            signal.signal(signal.SIGUSR2, self._on_signal)
 
     def on_train_batch_end(
         self,
@@ -42,9 +49,9 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Save after a step, if Ctrl-C was pressed; the last of an epoch is left to its end."""
+        """Save after a step, if told to stop; the last of an epoch is left to its end."""
         is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if self._interrupted and is_step and not trainer.is_last_batch:
+        if is_step and not trainer.is_last_batch and self._is_told(trainer, batch_idx + 1):
             self._save(trainer)
             self._saved = True
 
@@ -55,28 +62,42 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Stop, if Ctrl-C was pressed: only now have the loggers written the last step."""
+        """Stop, if told to: only now have the loggers written the last step."""
         if self._saved:
-            raise KeyboardInterrupt
+            self._stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save."""
         self._save(trainer)
-        if self._interrupted:
-            raise KeyboardInterrupt
+        if self._is_told(trainer, 0):
+            self._stop()
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Give Ctrl-C its former meaning."""
-        if self._handler_before is not None:
-            signal.signal(signal.SIGINT, self._handler_before)
-            self._handler_before = None
+    def _is_told(self, trainer: pl.Trainer, batches: int) -> bool:
+        """Tell whether this process, or any of them, was told to stop."""
+        if trainer.world_size == 1:
+            return self._signal is not None
+        every_n_steps = max(trainer.log_every_n_steps, 1)  # pyright: ignore[reportAttributeAccessIssue]
+        if batches % every_n_steps:
+            return False
+        return trainer.strategy.reduce_boolean_decision(self._signal is not None, all=False)
 
-    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._interrupted:
-            raise KeyboardInterrupt
-        self._interrupted = True
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None:
+            self._stop()
+        self._signal = number
         rank_zero_info("stopping after this step; press Ctrl-C again to stop at once")
 
+    def _stop(self) -> None:
+        if self._signal == signal.SIGUSR2:
+            self._scheduler(self._signal, None)
+        raise KeyboardInterrupt
+
     def _save(self, trainer: pl.Trainer) -> None:
-        if not trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
-            trainer.save_checkpoint(self.path)
+        if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
+            return
+        aside = self.path.with_name("next.ckpt")
+        trainer.save_checkpoint(aside)
+        if trainer.is_global_zero:
+            if self.path.exists():
+                self.path.replace(self.path.with_name("previous.ckpt"))
+            aside.replace(self.path)
