@@ -3,6 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
+import vae_lab.sweeps  # noqa: F401 - registers the resolvers in conf/train.yaml
+
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float | None:

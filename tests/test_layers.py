@@ -14,7 +14,18 @@ PACKAGE = ROOT / "src" / "vae_lab"
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
     {"training", "scoring"},
-    {"module", "data", "callbacks", "runs", "loggers", "report", "results", "environment"},
+    {"experiment", "sweeps"},
+    {
+        "module",
+        "data",
+        "callbacks",
+        "checkpoints",
+        "runs",
+        "loggers",
+        "report",
+        "results",
+        "environment",
+    },
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
@@ -23,9 +34,17 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 MAY_IMPORT = {
-    "hydra": {"training", "runs"},
-    "omegaconf": {"training", "runs", "loggers"},
-    "lightning": {"module", "data", "callbacks", "loggers", "training"},
+    "hydra": {"training", "runs", "sweeps"},
+    "omegaconf": {"training", "experiment", "runs", "sweeps", "loggers"},
+    "lightning": {
+        "module",
+        "data",
+        "callbacks",
+        "checkpoints",
+        "loggers",
+        "experiment",
+        "training",
+    },
     "lightning_fabric": set(),
     "pytorch_lightning": set(),
 }

@@ -32,21 +32,18 @@ def say(line: str) -> None:
 
 def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> None:
     """Print how each job of a sweep ended, by the name of its directory."""
-    table = Table(title=f"{folder.name}: {len(summaries)} jobs", title_justify="left")
-    for column, justify in (("job", "left"), ("status", "left"), ("metric", "left"),
-                            ("value", "right"), ("seconds", "right")):  # fmt: skip
-        table.add_column(column, justify=justify, overflow="fold")
+    table = Table(title=f"{folder.name}: {len(summaries)} jobs")
+    table.add_column("job", overflow="fold")
+    for column in ("status", "monitored", "seconds"):
+        table.add_column(column, justify="right")
     for name, summary in summaries.items():
-        monitor = summary.get("monitor")
-        value = summary.get("metrics", {}).get(monitor)
-        table.add_row(
-            name,
-            summary["status"],
-            summary.get("error", monitor or "–"),
-            "–" if value is None else f"{value:.2f}",
-            f"{summary.get('seconds', 0.0):.0f}",
-        )
+        value = summary.get("metrics", {}).get(summary.get("monitor"))
+        shown = "–" if value is None else f"{summary['monitor']} {value:.2f}"
+        table.add_row(name, summary["status"], shown, f"{summary.get('seconds', 0.0):.0f}")
     Console().print(table)
+    for name, summary in summaries.items():
+        if summary["status"] == "failed":
+            say(f"{name} failed: {summary.get('error', '?').removeprefix('error: ')}")
 
 
 def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:

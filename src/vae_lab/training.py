@@ -117,8 +117,10 @@ def _train_in_another_process(run_dir: Path) -> float | None:
         SystemExit: if it was told to stop.
         ChildProcessError: if it failed.
     """
-    script = Path(HydraConfig.get().runtime.cwd) / sys.argv[0]
-    done = subprocess.run([sys.executable, script, f"resume='{run_dir}'"], check=False)
+    sources = HydraConfig.get().runtime.config_sources
+    conf = next(Path(source.path) for source in sources if source.provider == "main")
+    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'"]
+    done = subprocess.run(command, check=False)
     if done.returncode == INTERRUPTED:
         raise SystemExit(INTERRUPTED)
     if done.returncode:
@@ -168,7 +170,8 @@ def _run(
             summary["seconds"] = before + time.time() - began
             with contextlib.suppress(OSError):
                 runs.write_summary(run_dir, summary)
-            report.print_outcome(run_dir, summary)
+            if not sweeps.is_sweep():
+                report.print_outcome(run_dir, summary)
     return metrics
 
 

@@ -1,0 +1,146 @@
+"""Sweeps: many runs of one command, which can be given again after whatever went wrong.
+
+::
+
+    runs/<sweep.name>/
+      multirun.yaml              the command
+      latent_dim=2,model=conv/   one run per set of overrides, in alphabetical order
+
+A job that has finished is not run again, one that was interrupted goes on from its last checkpoint,
+one that failed is tried again. Jobs write how they ended into their ``summary.json`` and return
+nothing if they failed, so that one failure does not end the others.
+"""
+
+import hashlib
+import importlib.util
+import re
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lab import report, runs
+
+LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
+HASH_LENGTH = 8
+UNUSUAL = re.compile(r"[^\w.,=+\-\[\]]")
+NAME = re.compile(r"\w[\w.\-]*")
+# Modules that launchers and sweepers need, and the extra that brings them.
+EXTRAS = {
+    "hydra_plugins.hydra_joblib_launcher": "joblib",
+    "hydra_plugins.hydra_submitit_launcher": "submitit",
+    "hydra_plugins.hydra_ray_launcher": "ray",
+    "optuna": "optuna",
+}
+
+
+def is_sweep() -> bool:
+    """Tell whether this process runs the job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def job_directory(overrides: str) -> str:
+    """Return the directory name for a job's overrides, ``key=value`` joined by commas.
+
+    Long names and characters that file systems dislike are cut out, and a hash of all stands for
+    them.
+    """
+    name = UNUSUAL.sub("_", overrides)
+    if name == overrides and len(name) <= LONGEST_NAME:
+        return name or "defaults"
+    digest = hashlib.sha256(overrides.encode()).hexdigest()[:HASH_LENGTH]
+    return f"{name[: LONGEST_NAME - HASH_LENGTH - 1]}-{digest}"
+
+
+# Launchers bring a schema under the same name as their file in conf/hydra/launcher, on purpose.
+warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
+OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
+OmegaConf.register_new_resolver("first_of", lambda first, second: first or second, replace=True)
+
+
+class PrepareSweep(Callback):
+    """Refuses a sweep that cannot be run, before any job; shows how all ended, after the last."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Check what all jobs share.
+
+        Raises:
+            SystemExit: Hydra turns any other exception of a callback into a warning.
+        """
+        self.began = time.time()
+        name = config.sweep.name
+        if name is not None and not NAME.fullmatch(str(name)):
+            raise SystemExit(
+                f"error: sweep.name is a folder in runs/, of letters, digits, '.', '_' and '-', "
+                f"got {name}"
+            )
+        for part in ("launcher", "sweeper"):
+            _require_installed(f"hydra/{part}", config.hydra[part]._target_)
+        for job in jobs(Path(config.hydra.sweep.dir)):
+            _require_same(job, config.hydra.job.config_name)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Show every job of the sweep.
+
+        Raises:
+            SystemExit: with status 1 if a job failed.
+        """
+        folder = Path(config.hydra.sweep.dir)
+        summaries = {job.name: runs.read_summary(job) for job in jobs(folder)}
+        report.print_sweep(folder, summaries)
+        ended = {job.name: (job / runs.SUMMARY).stat().st_mtime for job in jobs(folder)}
+        if any(s["status"] == "failed" and ended[n] > self.began for n, s in summaries.items()):
+            raise SystemExit(1)
+
+
+def jobs(folder: Path) -> list[Path]:
+    """Return the directories of all jobs that were begun, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{runs.SUMMARY}"))
+
+
+def _require_installed(option: str, target: str) -> None:
+    for module, extra in EXTRAS.items():
+        is_needed = target.startswith(module) or (extra == "optuna" and "vae_lab_optuna" in target)
+        if is_needed and not _is_installed(module):
+            raise SystemExit(
+                f"error: {option}={extra} is not installed: pip install 'vae-lab[{extra}]'"
+            )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _require_same(job: Path, config_name: str) -> None:
+    """Refuse to go on with a job whose overrides mean something else by now."""
+    saved = OmegaConf.to_container(OmegaConf.load(job / runs.CONFIG))
+    try:
+        composed = hydra.compose(config_name, runs.read_overrides(job))
+        changes = list(differences(saved, OmegaConf.to_container(composed)))
+    except HydraException as error:
+        changes = [str(error).splitlines()[0]]
+    if changes:
+        raise SystemExit(
+            f"error: the configuration has changed since {job.name} was begun "
+            f"({'; '.join(changes)}). Undo the change, or choose another sweep.name"
+        )
+
+
+def differences(before: Any, after: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401
+    """Yield ``key: before → after`` for each value that differs between two configurations."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(name), after.get(name), f"{key}.{name}".strip("."))
+    elif before != after:
+        yield f"{key}: {before} → {after}"
