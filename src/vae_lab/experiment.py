@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import lightning.pytorch as pl
-from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
 from vae_lab.callbacks.album import Album
@@ -28,6 +29,15 @@ class Experiment:
     trainer: pl.Trainer
     stopwatch: Stopwatch
     monitor: str | None
+
+    @property
+    def starts_processes(self) -> bool:
+        """Whether training would start further processes, each with the command line of this."""
+        strategy = self.trainer.strategy
+        if not isinstance(strategy, ParallelStrategy) or self.trainer.world_size == 1:
+            return False
+        environment = strategy.cluster_environment
+        return environment is not None and not environment.creates_processes_externally
 
 
 def build(cfg: DictConfig) -> Experiment:

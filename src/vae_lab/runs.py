@@ -73,6 +73,7 @@ class PrepareRun(Callback):
             with open_dict(config):
                 config.hydra.run.dir = config.resume
                 config.hydra.output_subdir = None
+        config.hydra.run.dir = agreed("run_dir", config.hydra.run.dir)
         try:
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -80,6 +81,24 @@ class PrepareRun(Callback):
                 f"error: the run directory cannot be made ({error}); give another one with "
                 "hydra.run.dir="
             ) from error
+
+
+def agreed(name: str, value: str) -> str:
+    """Return the value that process 0 has, if torchrun started several, perhaps not in one second.
+
+    Args:
+        name: of the value, the same in all processes.
+        value: what this process would take.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return value
+    from torch._C._distributed_c10d import TCPStore  # noqa: PLC0415 - torch is not needed before
+
+    port = int(os.environ["MASTER_PORT"])
+    store = TCPStore(os.environ["MASTER_ADDR"], port, is_master=False)
+    if os.environ["RANK"] == "0":
+        store.set(f"vae_lab/{name}", value)
+    return store.get(f"vae_lab/{name}").decode()
 
 
 def is_run(path: Path) -> bool:

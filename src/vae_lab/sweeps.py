@@ -13,6 +13,7 @@ nothing if they failed, so that one failure does not end the others.
 
 import hashlib
 import importlib.util
+import os
 import re
 import time
 import warnings
@@ -82,9 +83,12 @@ class PrepareSweep(Callback):
                 f"error: sweep.name is a folder in runs/, of letters, digits, '.', '_' and '-', "
                 f"got {name}"
             )
+        folder = runs.agreed("sweep_dir", config.hydra.sweep.dir)
+        config.hydra.sweep.dir = folder
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # for every job
         for part in ("launcher", "sweeper"):
             _require_installed(f"hydra/{part}", config.hydra[part]._target_)
-        for job in jobs(Path(config.hydra.sweep.dir)):
+        for job in jobs(Path(folder)):
             _require_same(job, config.hydra.job.config_name)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
@@ -95,7 +99,8 @@ class PrepareSweep(Callback):
         """
         folder = Path(config.hydra.sweep.dir)
         summaries = {job.name: runs.read_summary(job) for job in jobs(folder)}
-        report.print_sweep(folder, summaries)
+        if os.environ.get("RANK", "0") == "0":  # torchrun gives the command to every process
+            report.print_sweep(folder, summaries)
         ended = {job.name: (job / runs.SUMMARY).stat().st_mtime for job in jobs(folder)}
         if any(s["status"] == "failed" and ended[n] > self.began for n, s in summaries.items()):
             raise SystemExit(1)

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -71,8 +72,9 @@ def train(cfg: DictConfig) -> float | None:
         if cfg.resume:
             overrides = list(HydraConfig.get().overrides.task)
             cfg = runs.resumed_config(Path(cfg.resume), overrides)
+        is_restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
         with _lock(cfg):
-            return _train(cfg, build(cfg), is_resumed=bool(cfg.resume))
+            return _train(cfg, build(cfg), is_resumed=bool(cfg.resume) or is_restarted)
     except USER_ERRORS as error:
         raise SystemExit(_in_one_line(error)) from error
 
@@ -86,12 +88,13 @@ def _job(cfg: DictConfig) -> float | None:
                 report.say(f"{run_dir.name} is done already")
                 return runs.result(run_dir)
             experiment = build(cfg)
-            starts_processes = experiment.trainer.strategy.launcher is not None
-            if not starts_processes:
+            if not experiment.starts_processes:
                 return _train(cfg, experiment, is_resumed=True)
         return _train_in_another_process(run_dir)
     except runs.LockedError as error:
         report.say(str(error))
+        if "RANK" in os.environ:  # the others would wait for this one
+            raise SystemExit(1) from error
     except Exception as error:  # whatever it is, the sweep goes on
         is_users = isinstance(error, USER_ERRORS)
         report.say(_in_one_line(error) if is_users else traceback.format_exc())
@@ -103,7 +106,8 @@ def _job(cfg: DictConfig) -> float | None:
 
 def _lock(cfg: DictConfig) -> AbstractContextManager[None]:
     # the first process holds it for the others of the same run
-    return runs.lock(Path(cfg.run_dir)) if rank_zero_only.rank == 0 else nullcontext()
+    is_first = getattr(rank_zero_only, "rank", 0) == 0
+    return runs.lock(Path(cfg.run_dir)) if is_first else nullcontext()
 
 
 def _in_one_line(error: Exception) -> str:
@@ -203,7 +207,8 @@ def _information(experiment: Experiment) -> dict[str, float]:
     module, trainer, data = experiment.module, experiment.trainer, experiment.datamodule
     if isinstance(module.objective, Autoencoder) or not trainer.is_global_zero:
         return {}
-    tested = data.batch_size * trainer.world_size * int(trainer.num_test_batches[0])
+    per_batch = data.images_per_process(trainer.world_size) * trainer.world_size
+    tested = per_batch * int(trainer.num_test_batches[0])
     images = data.images("test", min(tested, INFORMATION_IMAGES))
     model = module.model.eval().to(trainer.strategy.root_device)  # testing left it on the CPU
     figures = information(model, images.to(next(model.parameters())))

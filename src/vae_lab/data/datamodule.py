@@ -30,6 +30,8 @@ class MNISTDataModule(pl.LightningDataModule):
         root: the folder that holds ``<dataset>/raw``.
         image_shape: (C, H, W), which the files must have.
         batch_size: images per batch and process.
+        global_batch_size: images per batch of all processes together, shared equally among them;
+            None to have ``batch_size`` each.
         val_size: images of the training file kept for validation; 0 trains on all.
         binarization: ``dynamic``, ``static``, ``threshold`` or ``none``.
         seed: of the order of the training images.
@@ -44,13 +46,15 @@ class MNISTDataModule(pl.LightningDataModule):
         root: str,
         image_shape: tuple[int, int, int],
         batch_size: int,
+        global_batch_size: int | None,
         val_size: int,
         binarization: str,
         seed: int,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"data.batch_size must be at least 1, got {batch_size}")
+        for name, size in (("batch_size", batch_size), ("global_batch_size", global_batch_size)):
+            if size is not None and size < 1:
+                raise ValueError(f"data.{name} must be at least 1, got {size}")
         if val_size < 0:
             raise ValueError(f"data.val_size must be at least 0, got {val_size}")
         if binarization not in list(Binarization):
@@ -60,6 +64,7 @@ class MNISTDataModule(pl.LightningDataModule):
         self.root = Path(root)
         self.image_shape = tuple(image_shape)
         self.batch_size = batch_size
+        self.global_batch_size = global_batch_size
         self.val_size = val_size
         self.binarization = Binarization(binarization)
         self.seed = seed
@@ -163,6 +168,22 @@ class MNISTDataModule(pl.LightningDataModule):
         """Return a short hash of the training images, for the run's summary."""
         return hashlib.sha256(self.splits["train"].images.numpy().tobytes()).hexdigest()[:16]
 
+    def images_per_process(self, processes: int) -> int:
+        """Return how many images of a batch each of the processes takes.
+
+        Raises:
+            ValueError: if ``global_batch_size`` cannot be shared equally.
+        """
+        if self.global_batch_size is None:
+            return self.batch_size
+        share, rest = divmod(self.global_batch_size, processes)
+        if rest:
+            raise ValueError(
+                f"data.global_batch_size={self.global_batch_size} cannot be shared equally by "
+                f"{processes} processes"
+            )
+        return share
+
     def _is_training(self) -> bool:
         return self.trainer is None or self.trainer.training
 
@@ -181,5 +202,5 @@ class MNISTDataModule(pl.LightningDataModule):
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         order = EpochOrder(len(data), shuffle, self.seed)
-        batches = GlobalBatches(order, self.batch_size, rank, world_size)
+        batches = GlobalBatches(order, self.images_per_process(world_size), rank, world_size)
         return ResumableLoader(data, batches)
