@@ -13,7 +13,7 @@ import torch
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 
-from vae_lab import training
+from vae_lab import experiment
 from vae_lab.objectives import ELBO, Autoencoder
 from vae_lab.posteriors import Deterministic
 from vae_lab.schedules import Constant, Cyclic, LinearWarmup
@@ -60,7 +60,7 @@ def compose(tmp_path_factory):
 @pytest.fixture(scope="module")
 def build(compose):
     """Builds the experiment of ``python train.py <overrides>``."""
-    return lambda *overrides: training.build(compose(*overrides))
+    return lambda *overrides: experiment.build(compose(*overrides))
 
 
 def targets_in(node):

@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from vae_lab import training
+from vae_lab import experiment as experiments
 from vae_lab.data.binarization import sample
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +135,7 @@ def measure(variant: dict[str, bool | str], rounds: int) -> dict[str, float]:
                 f"compile={variant['compile']}",
             ]
             cfg = hydra.compose("train", overrides)
-        experiment = training.build(cfg)
+        experiment = experiments.build(cfg)
         experiment.datamodule.prepare_data()
         experiment.datamodule.setup("fit")
         images = experiment.datamodule.splits["train"].images

@@ -153,7 +153,8 @@ class GaussianMixture(Distribution):
         constants = constants - 0.5 * LOG_2PI * value.shape[-1]
         features = torch.cat([value.square(), value], dim=-1)
         factors = torch.cat([-0.5 * precisions, self.means * precisions], dim=-1)
-        return torch.logsumexp(features @ factors.mT + constants, dim=-1)
+        joint = torch.addmm(constants, features.reshape(-1, features.shape[-1]), factors.mT)
+        return torch.logsumexp(joint, dim=-1).reshape(value.shape[:-1])
 
 
 class TransformedGaussian(Distribution):
