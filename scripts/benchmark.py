@@ -2,6 +2,7 @@
 
 python scripts/benchmark.py epoch    # training, beside a bare loop and the usual tutorial
 python scripts/benchmark.py nll      # log p(x), beside a bare loop of decoder calls
+python scripts/benchmark.py scale    # two processes beside one, sweeps of several jobs at once
 
 Prints a table and writes ``docs/benchmarks/<what>.json``.
 """
@@ -13,11 +14,11 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from benchmarks import epoch, nll
+from benchmarks import epoch, nll, scale
 from vae_lab import environment, training
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
-BENCHMARKS = {"epoch": epoch, "nll": nll}
+BENCHMARKS = {"epoch": epoch, "nll": nll, "scale": scale}
 
 
 def main() -> None:

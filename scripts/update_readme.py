@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+HOUR = 3600
 
 
 def results_table() -> str:
@@ -71,6 +72,21 @@ def nll_table() -> str:
     return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
 
 
+def scale_table() -> str:
+    """Return the table of ``docs/benchmarks/scale.json``."""
+    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "scale.json").read_text())
+    epochs, sweeps = benchmark["epoch_seconds"], benchmark["sweep_seconds"]
+    starts = benchmark["startup_seconds"]
+    first_epoch, first_sweep = next(iter(epochs.values())), next(iter(sweeps.values()))
+    jobs = benchmark["jobs"]
+    lines = ["| one run | seconds an epoch | times the first |", "|---|--:|--:|"]
+    lines += [f"| {n} | {s:.2f} | {first_epoch / s:.2f} |" for n, s in epochs.items()]
+    lines += ["", f"| {jobs} runs | jobs an hour | times the first |", "|---|--:|--:|"]
+    lines += [f"| {n} | {jobs * HOUR / s:.0f} | {first_sweep / s:.2f} |" for n, s in sweeps.items()]
+    start = "; ".join(f"{name} {seconds:.1f} s" for name, seconds in starts.items())
+    return "\n".join(lines) + f"\n\nStart-up: {start}. {conditions(benchmark)}."
+
+
 def conditions(benchmark: dict[str, Any]) -> str:
     """Say on what a benchmark ran."""
     return (
@@ -85,7 +101,12 @@ def main() -> None:
     """Replace what stands between the markers."""
     path = ROOT / "README.md"
     text = path.read_text()
-    tables = {"results": results_table(), "speed": speed_table(), "nll": nll_table()}
+    tables = {
+        "results": results_table(),
+        "speed": speed_table(),
+        "nll": nll_table(),
+        "scale": scale_table(),
+    }
     for name, table in tables.items():
         marked = re.compile(rf"<!-- {name} -->.*?<!-- end of {name} -->", re.DOTALL)
         new = f"<!-- {name} -->\n{table}\n<!-- end of {name} -->"

@@ -11,15 +11,18 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities import rank_zero_info
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+
+
 class LastCheckpoint(Checkpoint):
     """Writes ``last.ckpt`` after every epoch and, when told to stop, after the step in progress.
 
-    The one before is kept as ``previous.ckpt``. A run is told to stop by Ctrl-C, by SIGTERM
-    (preemption, ``kill``), and by SIGUSR2 where a scheduler listens for it, which then has the
-    last word. Waiting for the end of the step keeps the weights and the optimiser consistent, so
-    that the run can be resumed without a trace. Several processes stop at the same step: they ask
-    each other every ``trainer.log_every_n_steps``. A second signal stops at once, with the
-    checkpoint before.
+    The one before is kept as ``previous.ckpt``. A run is told to stop by Ctrl-C and by SIGTERM
+    (preemption, ``kill``); where a scheduler listens for SIGTERM or SIGUSR2, it has the last word
+    once the checkpoint is written. Waiting for the end of the step keeps the weights and the
+    optimiser consistent, so that the run can be resumed without a trace. Several processes stop at
+    the same step: they ask each other every ``trainer.log_every_n_steps``. A second signal stops at
+    once, with the checkpoint before.
 
     Args:
         folder: where checkpoints are written.
@@ -29,17 +32,18 @@ class LastCheckpoint(Checkpoint):
         self.path = Path(folder) / "last.ckpt"
         self._signal: int | None = None  # that told this process to stop
         self._saved = False  # since then
-        self._scheduler: Any = None  # its handler of SIGUSR2
+        self._handlers: dict[int, Any] = {}  # as they were before training
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember who listened before Lightning does."""
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen, in place of Lightning, which gives signals their former meaning in the end."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        self._scheduler = signal.getsignal(signal.SIGUSR2)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-        if callable(self._scheduler):
-            signal.signal(signal.SIGUSR2, self._on_signal)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._handlers.items():
+                if number != signal.SIGUSR2 or callable(handler):
+                    signal.signal(number, self._on_signal)
 
     def on_train_batch_end(
         self,
@@ -88,9 +92,12 @@ class LastCheckpoint(Checkpoint):
         rank_zero_info("stopping after this step; press Ctrl-C again to stop at once")
 
     def _stop(self) -> None:
-        if self._signal == signal.SIGUSR2:
-            self._scheduler(self._signal, None)
-        raise KeyboardInterrupt
+        """Stop, unless a scheduler says that the process may work on while it can."""
+        handler = self._handlers.get(self._signal) if self._signal else None
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(self._signal, None)
+        self._signal, self._saved = None, False
 
     def _save(self, trainer: pl.Trainer) -> None:
         if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
