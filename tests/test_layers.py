@@ -159,7 +159,7 @@ def test_loggers_use_omegaconf_for_writing_yaml_alone():
     assert names == ["omegaconf.OmegaConf"]
 
 
-@pytest.mark.parametrize("path", ["src/vae_lab/__init__.py", "src/vae_lab/runs.py", "train.py"])
+@pytest.mark.parametrize("path", ["src/vae_lab/__init__.py", "src/vae_lab/runs.py"])
 def test_what_hydra_loads_first_does_not_import_torch(path):
     names = imports_on_loading((ROOT / path).read_text())
     ours = [name for name in names if name.startswith("vae_lab")]
@@ -167,7 +167,10 @@ def test_what_hydra_loads_first_does_not_import_torch(path):
     assert [name for name in names if name.split(".")[0] in {"torch", "lightning"}] == []
 
 
-def test_opening_a_run_directory_does_not_load_torch():
-    command = "import sys, vae_lab.runs; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+@pytest.mark.parametrize("module", ["vae_lab.runs", "vae_lab.sweeps", "train"])
+def test_opening_a_run_directory_and_composing_a_run_do_not_load_torch(module):
+    command = f"import sys, {module}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, check=True
+    )
     assert done.stdout.split() == [b"False"]

@@ -27,6 +27,7 @@ def small(small_root):
             "root": str(small_root),
             "image_shape": (1, 28, 28),
             "batch_size": 4,
+            "global_batch_size": None,
             "val_size": 6,
             "binarization": "none",
             "seed": 0,

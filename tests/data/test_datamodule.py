@@ -12,7 +12,13 @@ from vae_lab.data.bundled import SHA256
 
 
 def real_mnist(root, **changes):
-    options = {"batch_size": 128, "val_size": 10_000, "binarization": "none", "seed": 0}
+    options = {
+        "batch_size": 128,
+        "global_batch_size": None,
+        "val_size": 10_000,
+        "binarization": "none",
+        "seed": 0,
+    }
     options |= {"dataset": "MNIST", "root": str(root), "image_shape": (1, 28, 28)}
     return MNISTDataModule(**options | changes)
 
@@ -59,11 +65,24 @@ def test_a_val_size_that_leaves_nothing_to_train_on_is_refused_by_name(mnist_roo
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("batch_size", 0), ("batch_size", -1), ("val_size", -1), ("binarization", "stochastic")],
+    [
+        ("batch_size", 0),
+        ("batch_size", -1),
+        ("global_batch_size", 0),
+        ("val_size", -1),
+        ("binarization", "stochastic"),
+    ],
 )
 def test_a_value_out_of_range_is_refused_by_name(small, option, value):
     with pytest.raises(ValueError, match=f"data.{option} .*{value}"):
         small(**{option: value})
+
+
+def test_a_global_batch_is_shared_equally_or_refused(small):
+    assert small(batch_size=4).images_per_process(3) == 4
+    assert small(global_batch_size=12).images_per_process(3) == 4
+    with pytest.raises(ValueError, match=r"data\.global_batch_size=10 .* 3 processes"):
+        small(global_batch_size=10).images_per_process(3)
 
 
 def test_an_unknown_binarization_is_answered_with_the_choices(small):

@@ -24,8 +24,8 @@ def install(folder: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "FAKE_SLURM": str(folder)}
 
 
-def start(task: str) -> None:
-    """Start one task of the array, as a node of the cluster would."""
+def start(task: str, after: int | None = None) -> None:
+    """Start one task of the array, as a node of the cluster would, once a process has ended."""
     folder = Path(os.environ["FAKE_SLURM"])
     environment = os.environ | {
         "SLURM_JOB_ID": JOB,
@@ -38,9 +38,10 @@ def start(task: str) -> None:
         "SLURM_PROCID": "0",
         "SLURM_LOCALID": "0",
     }
+    wait = f"while kill -0 {after} 2>/dev/null; do sleep 0.1; done;" if after else ""
     with (folder / f"task_{task}.log").open("a") as log:
         subprocess.Popen(
-            ["bash", str(folder / f"script_{JOB}.sh")],
+            ["bash", "-c", f"{wait} exec bash {folder / f'script_{JOB}.sh'}"],
             env=environment,
             stdout=log,
             stderr=log,
@@ -69,7 +70,7 @@ def srun(*arguments: str) -> None:
 def scontrol(action: str, job: str) -> None:
     """Queue a task again, or name a node."""
     if action == "requeue":
-        start(job.partition("_")[2])
+        start(job.partition("_")[2], after=os.getppid())
 
 
 if __name__ == "__main__":

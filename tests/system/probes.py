@@ -40,3 +40,14 @@ class RecordImages(pl.Callback):
         numbers = (batch[0][:, 0, 0, 0] * 255).round().int().tolist()
         with (self.folder / f"rank_{trainer.global_rank}.txt").open("a") as file:
             file.writelines(f"{trainer.current_epoch} {number}\n" for number in numbers)
+
+
+class Preempt(pl.Callback):
+    """Sends SIGUSR2 in the middle of step ``step``, as SLURM does before it stops a job."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGUSR2)

@@ -20,6 +20,7 @@ COMMON = (
     "optimizer._target_=torch.optim.SGD",
     "optimizer.fused=false",
     "optimizer.lr=1e-5",
+    "data.global_batch_size=16",
     "trainer.max_epochs=2",
     "trainer.log_every_n_steps=1",
     "model.encoder.hidden_sizes=[16]",
@@ -32,10 +33,7 @@ TRAINING_IMAGES = 96
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ddp")
     write_numbered_images(folder, train=TRAINING_IMAGES + 8, test=10)
-    for name, processes in (
-        ("one", ("data.batch_size=16",)),
-        ("two", ("trainer=ddp_cpu", "trainer.devices=2", "data.batch_size=8")),
-    ):
+    for name, processes in (("one", ()), ("two", ("trainer=ddp_cpu", "trainer.devices=2"))):
         (folder / f"{name}_seen").mkdir()
         record = f"+callbacks.record={{_target_: probes.RecordImages, folder: {name}_seen}}"
         done = train(
