@@ -33,7 +33,7 @@ OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
 
 
-def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
+def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401
     """Build the object that ``config`` describes; the one place where Hydra does so.
 
     Raises:
