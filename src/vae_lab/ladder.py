@@ -79,6 +79,8 @@ class LatentMap(nn.Module):
     def imagine(self, above: Tensor, temperature: float) -> Tensor:
         """Return the features with z added from the prior, its scale times ``temperature``."""
         mean, log_scale = self._halves(self.prior(above))
+        if temperature == 0:  # an exported decoder is to hold no random numbers
+            return above + self.back(mean)
         noise = torch.randn_like(mean)
         return above + self.back(mean + temperature * log_scale.exp() * noise)
 

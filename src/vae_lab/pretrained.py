@@ -35,7 +35,7 @@ def build(config: dict[str, Any]) -> TrainedVAE:
     """
     try:
         _refuse_strangers(config["model"])
-        trained = TrainedVAE(runs.instantiate(config["model"]), config)
+        trained = TrainedVAE(runs.instantiate(dict(config["model"])), config)
         _ = trained.latent_dim, trained.image_shape, trained.pixels
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{CONFIG} is not what vae-lab wrote: {error!r}") from error
