@@ -4,7 +4,6 @@ Shapes: B images, D latent dimensions, C×H×W pixels.
 """
 
 import os
-from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from vae_lab import runs
 from vae_lab.evaluation import importance_sample
 from vae_lab.likelihoods import Pixels
 from vae_lab.posteriors import Deterministic
+from vae_lab.seeding import set_random_state
 from vae_lab.vae import VAE
 
 DESCRIPTION = ("name", "seed", "latent_dim", "model", "objective", "data")
@@ -101,12 +101,11 @@ class TrainedVAE(nn.Module):
         """
         if num < 1:
             raise ValueError(f"the number of samples must be at least 1, got {num}")
+        if seed is None:
+            return self.model.sample(num, temperature)
         device = self._parameter().device
-        devices = [] if device.type == "cpu" else [device]
-        state = nullcontext() if seed is None else torch.random.fork_rng(devices)
-        with state:
-            if seed is not None:
-                torch.manual_seed(seed)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            set_random_state(device, seed)
             return self.model.sample(num, temperature)
 
     @torch.no_grad()
