@@ -2,6 +2,8 @@
 
 import json
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +125,17 @@ def test_metadata_say_what_goes_in_and_out(trained):
         assert part.metadata["prior"] == "StandardNormal"
         for name in (part.input_name, *part.output_names):
             assert f"{name}: " in part.metadata["units"]
+
+
+def test_no_file_names_the_folders_of_this_machine(trained, tmp_path):
+    for target in ("onnx", "torch"):
+        for path in export.export(trained, target, tmp_path):
+            content = path.read_bytes()
+            if target == "torch":
+                with zipfile.ZipFile(path) as archive:
+                    content = b"".join(map(archive.read, archive.namelist()))
+            for place in (export.__file__, torch.__file__):
+                assert str(Path(place).parent).encode() not in content
 
 
 def test_no_part_carries_the_weights_of_the_other(trained, tmp_path):

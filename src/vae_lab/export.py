@@ -217,7 +217,10 @@ def _program(part: Part) -> ExportedProgram:
         if spec.arg.name in unused and spec.kind is InputKind.PARAMETER:
             parameter = module.get_parameter(str(spec.target))
             parameter.data = parameter.new_empty(0)
-    return trace(module)
+    program = trace(module)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # it names the folders of this machine
+    return program
 
 
 @torch.no_grad()
