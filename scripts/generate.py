@@ -1,7 +1,7 @@
 """Images from a trained run: at a point of latent space, from the prior, or reconstructed.
 
 python scripts/generate.py runs/<run> --at 0.5,-1.2
-python scripts/generate.py runs/<run> --num 64
+python scripts/generate.py runs/<run> --num 64 --temperature 0.8
 python scripts/generate.py runs/<run> --reconstruct test
 """
 
@@ -11,32 +11,49 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+import vae_lab
 from vae_lab import plots, runs
 from vae_lab.data import MNISTDataModule, Split
-from vae_lab.vae import VAE
+from vae_lab.trained import TrainedVAE
 
 
-def at_point(model: VAE, point: str) -> Image.Image:
+def at_point(trained: TrainedVAE, point: str) -> Image.Image:
     """Decode one point, given as comma-separated coordinates.
 
     Raises:
-        ValueError: if these are not ``model.latent_dim`` numbers.
+        ValueError: if these are not ``trained.latent_dim`` numbers.
     """
     try:
         z = torch.tensor([float(number) for number in point.split(",")])
     except ValueError:
         raise ValueError(f"--at takes numbers separated by commas, got {point}") from None
-    if len(z) != model.latent_dim or not z.isfinite().all():
-        raise ValueError(f"--at takes {model.latent_dim} finite numbers for this run, got {point}")
-    return plots.image_grid(model.decode(z[None]).mean, f"z = ({point})")
+    if len(z) != trained.latent_dim or not z.isfinite().all():
+        raise ValueError(
+            f"--at takes {trained.latent_dim} finite numbers for this run, got {point}"
+        )
+    return plots.image_grid(trained.decode(z[None]), f"z = ({point})")
 
 
-def reconstruction(model: VAE, data: MNISTDataModule, split: Split, count: int) -> Image.Image:
+def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Image.Image:
+    """Decode samples from the prior.
+
+    Raises:
+        ValueError: if ``num`` or ``temperature`` is out of its range.
+    """
+    if num < 1:
+        raise ValueError(f"--num must be at least 1, got {num}")
+    title = "Samples" if temperature == 1 else f"Samples, temperature {temperature:g}"
+    return plots.image_grid(trained.sample(num, temperature, seed), title)
+
+
+def reconstruction(
+    trained: TrainedVAE, data: MNISTDataModule, split: Split, count: int
+) -> Image.Image:
     """Show images of a split over their reconstructions."""
     data.prepare_data()
     data.setup("test" if split == "test" else "fit")
     images = data.images(split, count)
-    rows = {f"{split} images": images, "reconstructions": model.reconstruct(images)}
+    rows = {f"{split} images": images, "reconstructions": trained.reconstruct(images)}
     return plots.image_rows(rows, f"Reconstructions of {split} images")
 
 
@@ -51,27 +68,28 @@ def main() -> None:
     what.add_argument("--num", type=int, help="decode this many samples from the prior")
     what.add_argument("--reconstruct", choices=("train", "val", "test"), metavar="SPLIT",
                       help="reconstruct ten images of train, val or test")  # fmt: skip
+    parser.add_argument("--temperature", type=float, metavar="T",
+                        help="with --num: times the prior's standard deviation (1)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png")
     arguments = parser.parse_args()
     output = arguments.output or arguments.run / "images" / "generated.png"
 
-    torch.manual_seed(arguments.seed)
     try:
-        model = runs.load_model(arguments.run)
-        with torch.no_grad():
-            if arguments.at is not None:
-                picture = at_point(model, arguments.at)
-            elif arguments.num is not None:
-                if arguments.num < 1:
-                    raise ValueError(f"--num must be at least 1, got {arguments.num}")
-                picture = plots.image_grid(model.sample(arguments.num), "Samples")
-            else:
-                data = runs.instantiate(runs.load_config(arguments.run).data)
-                picture = reconstruction(model, data, arguments.reconstruct, count=10)
+        if arguments.temperature is not None and arguments.num is None:
+            raise ValueError("--temperature goes with --num: it changes what is sampled")
+        trained = vae_lab.load(arguments.run)
+        if arguments.at is not None:
+            picture = at_point(trained, arguments.at)
+        elif arguments.num is not None:
+            temperature = 1.0 if arguments.temperature is None else arguments.temperature
+            picture = samples(trained, arguments.num, temperature, arguments.seed)
+        else:
+            data = runs.instantiate(runs.load_config(arguments.run).data)
+            picture = reconstruction(trained, data, arguments.reconstruct, count=10)
         output.parent.mkdir(parents=True, exist_ok=True)
         picture.save(output)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
     print(output)
 

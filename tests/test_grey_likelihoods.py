@@ -48,6 +48,12 @@ def test_continuous_bernoulli_keeps_its_normaliser_in_single_precision(logit):
     torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-5, atol=1e-6)
 
 
+def test_continuous_bernoulli_keeps_its_mean_in_single_precision():
+    logits = torch.linspace(-1, 1, 4001).reshape(-1, 1, 1, 1)
+    single, double = (ContinuousBernoulli()(x).mean for x in (logits, logits.double()))
+    torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-6)
+
+
 def test_discretized_logistic_can_be_sure_of_a_black_margin():
     features = torch.cat([torch.full((1, 4, 4), -1.0), torch.full((1, 4, 4), -6.9)])
     black = torch.zeros(1, 4, 4)

@@ -19,6 +19,7 @@ from vae_lab.distributions import (
     StandardGaussian,
     kl_per_dim,
     rsample_and_log_prob,
+    tempered,
 )
 from vae_lab.likelihoods import Likelihood
 from vae_lab.posteriors import Posterior
@@ -78,6 +79,8 @@ class LatentMap(nn.Module):
     def imagine(self, above: Tensor, temperature: float) -> Tensor:
         """Return the features with z added from the prior, its scale times ``temperature``."""
         mean, log_scale = self._halves(self.prior(above))
+        if temperature == 0:  # an exported decoder is to hold no random numbers
+            return above + self.back(mean)
         noise = torch.randn_like(mean)
         return above + self.back(mean + temperature * log_scale.exp() * noise)
 
@@ -177,10 +180,18 @@ class LadderVAE(nn.Module):
         )
         return self.likelihood(features).mean
 
-    def sample(self, num_images: int) -> Tensor:
-        """Return E[x|z] for ``num_images`` latents z ~ p(z), all groups sampled, (N, C, H, W)."""
-        top = self.prior(self.encode).sample((num_images,))
-        return self.likelihood(self._descend(top, partial(_imagine, temperature=1.0))).mean
+    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
+        """Return E[x|z] for ``num_images`` latents z ~ p(z), all groups sampled, (N, C, H, W).
+
+        Args:
+            num_images: N.
+            temperature: what the standard deviation of every group's prior is multiplied by.
+
+        Raises:
+            ValueError: if ``temperature`` is negative or not finite.
+        """
+        top = tempered(self.prior(self.encode), temperature).sample((num_images,))
+        return self.likelihood(self._descend(top, partial(_imagine, temperature=temperature))).mean
 
     def draw(self, x: Tensor, num_samples: int, path_gradient: bool = False) -> Draw:
         """Sample K = ``num_samples`` latents for each image of ``x``, as ``VAE.draw`` does.

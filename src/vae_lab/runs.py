@@ -38,7 +38,7 @@ SUMMARY = "summary.json"
 LOCK = ".lock"
 
 
-def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
+def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401
     """Build the object that ``config`` describes; the one place where Hydra does so.
 
     Raises:

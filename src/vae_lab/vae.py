@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae_lab.distributions import kl_per_dim, rsample_and_log_prob
+from vae_lab.distributions import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.likelihoods import Likelihood
 from vae_lab.posteriors import Posterior
 
@@ -73,7 +73,7 @@ class Model(Drawable, Protocol):
         """Return images decoded from the posterior means of others."""
         ...
 
-    def sample(self, num_images: int) -> Tensor:
+    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
         """Return images decoded from the prior."""
         ...
 
@@ -145,9 +145,18 @@ class VAE(nn.Module):
         """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
         return self.decode(self.encode(x).mean).mean
 
-    def sample(self, num_images: int) -> Tensor:
-        """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W)."""
-        return self.decode(self.prior(self.encode).sample((num_images,))).mean
+    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
+        """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W).
+
+        Args:
+            num_images: N.
+            temperature: what the prior's standard deviation is multiplied by; see ``tempered``.
+
+        Raises:
+            ValueError: if ``temperature`` is negative or not finite.
+        """
+        p = tempered(self.prior(self.encode), temperature)
+        return self.decode(p.sample((num_images,))).mean
 
     def draw(self, x: Tensor, num_samples: int, path_gradient: bool = False) -> Draw:
         """Sample K = ``num_samples`` latents for each image of ``x`` (B, C, H, W).

@@ -11,7 +11,7 @@ from vae_lab.distributions.latents import (
     StandardGaussian,
     TransformedGaussian,
 )
-from vae_lab.distributions.operations import kl_per_dim, rsample_and_log_prob
+from vae_lab.distributions.operations import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.distributions.pixels import (
     IMAGE_DIMS,
     BernoulliImage,
@@ -33,4 +33,5 @@ __all__ = [
     "TransformedGaussian",
     "kl_per_dim",
     "rsample_and_log_prob",
+    "tempered",
 ]

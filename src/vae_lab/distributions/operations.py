@@ -1,10 +1,13 @@
 """What is asked of two distributions, or of one and its own samples."""
 
+import math
+
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, Independent, Normal, kl_divergence
+from zuko.distributions import NormalizingFlow
 
-from vae_lab.distributions.latents import DiagonalGaussian, StandardGaussian
+from vae_lab.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
 
 
 def rsample_and_log_prob(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor]:
@@ -33,3 +36,30 @@ def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
         except NotImplementedError:
             return None
     return None
+
+
+def tempered(p: Distribution, temperature: float) -> Distribution:
+    """Return ``p`` with the standard deviation of its noise times T = ``temperature``.
+
+    N(0, I) becomes N(0, T² I). Each component of a mixture narrows around its own mean and keeps
+    its weight. A flow narrows before its transform, as in Kingma & Dhariwal 2018, §6,
+    arXiv:1807.03039. T = 1 changes nothing; T = 0 leaves the origin, the means of the components,
+    or the image of the origin under the flow.
+
+    Raises:
+        ValueError: if ``temperature`` is negative or not finite, or ``p`` has no such noise.
+    """
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be a finite number of at least 0, got {temperature}")
+    if temperature == 1:
+        return p
+    log_temperature = math.log(temperature) if temperature else -math.inf
+    match p:
+        case StandardGaussian():
+            return DiagonalGaussian(p.mean, torch.full_like(p.mean, log_temperature))
+        case GaussianMixture():
+            return GaussianMixture(p.means, p.log_scales + log_temperature, p.log_weights)
+        case NormalizingFlow():
+            noise = Normal(p.base.mean, temperature * p.base.stddev, validate_args=False)
+            return NormalizingFlow(p.transform, Independent(noise, 1))
+    raise ValueError(f"a temperature is not defined for a prior that is a {type(p).__name__}")

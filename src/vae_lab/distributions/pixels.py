@@ -11,6 +11,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 IMAGE_DIMS = 3
 GREY_LEVELS = 256
 NEAR_ZERO = 1e-2  # logits below which two terms of a series are exact to seven digits
+SMALL = (
+    0.25  # logits below which the mean's formula subtracts large numbers, and its series is exact
+)
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -78,7 +81,8 @@ class ContinuousBernoulliImage(LogitImage):
         """½ + ½ coth(l / 2) − 1 / l, (..., C, H, W)."""
         logits = self._away_from_zero()
         exact = 0.5 + 0.5 / torch.tanh(0.5 * logits) - 1 / logits
-        return torch.where(self._is_near_zero(), 0.5 + self.logits / 12, exact)
+        series = 0.5 + self.logits / 12 - self.logits**3 / 720 + self.logits**5 / 30240
+        return torch.where(self.logits.abs() < SMALL, series, exact)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at images (..., C, H, W), nats, (...)."""

@@ -1,0 +1,41 @@
+"""A trained run for other programs: encoder and decoder as ONNX or torch programs, or the weights.
+
+python scripts/export.py runs/<run> --to onnx         # encoder.onnx, decoder.onnx
+python scripts/export.py runs/<run> --to torch        # encoder.pt2, decoder.pt2
+python scripts/export.py runs/<run> --to safetensors  # config.json, model.safetensors
+
+Every file is run and compared with the run before its name is printed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import vae_lab
+from vae_lab import export
+
+
+def main() -> None:
+    """Export what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("--to", choices=tuple(export.TARGETS), required=True, help="the format")
+    parser.add_argument("--output", type=Path, help="a folder; default: <run>/export/<format>")
+    arguments = parser.parse_args()
+    folder = arguments.output or arguments.run / "export" / arguments.to
+    try:
+        trained = vae_lab.load(arguments.run)
+        written = export.export(trained, arguments.to, folder)
+    except (ImportError, OSError, ValueError) as error:
+        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    caveat = export.encoder_caveat(trained) if arguments.to != "safetensors" else None
+    if caveat is not None:
+        print(caveat, file=sys.stderr)
+    for path in written:
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Libraries that only some users need."""
+
+import importlib
+from typing import Any
+
+
+def require(module: str, extra: str) -> Any:  # noqa: ANN401
+    """Import ``module``, which comes with the extra ``extra``.
+
+    Raises:
+        ImportError: with how to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{module.partition('.')[0]} is missing: pip install 'vae-lab[{extra}]'"
+        ) from error
