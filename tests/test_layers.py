@@ -14,8 +14,9 @@ PACKAGE = ROOT / "src" / "vae_lab"
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
     {"training", "scoring"},
-    {"module", "data", "callbacks", "runs", "loggers", "report", "results", "environment"},
-    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
+    {"reporting", "module", "data", "callbacks", "runs", "loggers", "report", "results",
+     "environment"},
+    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding", "colors"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
     {"distributions"},
@@ -23,8 +24,8 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 MAY_IMPORT = {
-    "hydra": {"training", "runs"},
-    "omegaconf": {"training", "runs", "loggers"},
+    "hydra": {"training", "runs", "reporting"},
+    "omegaconf": {"training", "runs", "loggers", "reporting"},
     "lightning": {"module", "data", "callbacks", "loggers", "training"},
     "lightning_fabric": set(),
     "pytorch_lightning": set(),
