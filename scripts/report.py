@@ -4,13 +4,13 @@ python scripts/report.py runs/latents
 python scripts/report.py runs
 python scripts/report.py docs/results --output docs/results.md
 
-A sweep, or any folder with runs, gives a table here, and in the folder ``report.md``, ``report.csv``
-and pictures: metrics against each setting that differs (mean ± standard deviation over seeds), the
-rate–distortion plane, the likelihood against the latent size, wall time; and it says which runs are
-missing, failed or unfinished. The run directories alone are read.
+A sweep, or any folder with runs, gives a table here, and in the folder ``report.md``,
+``report.csv`` and pictures: metrics against each setting that differs (mean ± standard deviation
+over seeds), the rate–distortion plane, the likelihood against the latent size, wall time; and it
+says which runs are missing, failed or unfinished. The run directories alone are read.
 
-A folder without runs, or ``--output``, gives the results table of the ``evaluation.json`` files that
-``scripts/evaluate.py`` wrote; for experiments that were not run, it says what was published.
+A folder without runs, or ``--output``, gives the results table of the ``evaluation.json`` files
+that ``scripts/evaluate.py`` wrote, with what was published of experiments that were not run.
 """
 
 import argparse

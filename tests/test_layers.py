@@ -14,8 +14,17 @@ PACKAGE = ROOT / "src" / "vae_lab"
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
     {"training", "scoring"},
-    {"reporting", "module", "data", "callbacks", "runs", "loggers", "report", "results",
-     "environment"},
+    {
+        "reporting",
+        "module",
+        "data",
+        "callbacks",
+        "runs",
+        "loggers",
+        "report",
+        "results",
+        "environment",
+    },
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding", "colors"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},

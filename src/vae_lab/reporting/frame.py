@@ -29,6 +29,11 @@ class Setting:
     values: dict[str, Value]
     runs: Sequence[Run]
 
+    @property
+    def protocol(self) -> tuple[str, ...]:
+        """What must be equal for log-likelihoods to be compared."""
+        return self.runs[0].protocol
+
     def estimate(self, metric: str) -> Estimate | None:
         """Return the mean of a metric or a count over seeds, None if no run has it."""
         values: dict[int, list[float]] = {}
@@ -111,7 +116,10 @@ class Frame:
 
     @cached_property
     def settings(self) -> list[Setting]:
-        """The completed runs by what they differ in, best validation (or else test) first."""
+        """The completed runs by what they differ in.
+
+        Those that may be compared stand together, best validation (or else test) first.
+        """
         groups: dict[tuple[Value, ...], list[Run]] = {}
         for run in self.completed:
             groups.setdefault(tuple(run.setting(key) for key in self.keys), []).append(run)
@@ -119,7 +127,14 @@ class Frame:
             Setting(dict(zip(self.keys, values, strict=True)), group)
             for values, group in groups.items()
         ]
-        return sorted(settings, key=self._rank)
+        protocols = [setting.protocol for setting in settings]
+        return sorted(settings, key=lambda s: (-protocols.count(s.protocol), s.protocol,
+                                               self._rank(s)))  # fmt: skip
+
+    @property
+    def protocols(self) -> int:
+        """How many groups of settings there are of which none may be compared with another."""
+        return len({setting.protocol for setting in self.settings})
 
     @property
     def common(self) -> dict[str, Value]:

@@ -1,11 +1,15 @@
 """Pictures of a report: metrics against settings, rate against distortion, wall time."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from vae_lab.colors import CLASS_COLORS
 from vae_lab.reporting import words
@@ -19,6 +23,7 @@ MOST_NAMED = len(CLASS_COLORS)
 MOST_BARS = 30
 LOGARITHMIC = 8  # times that the largest number exceeds the smallest
 DODGE = 0.08  # of the distance between two categories
+ROOM = 40  # characters below a panel
 GRAY = "#717581"
 
 
@@ -61,9 +66,10 @@ def _against(frame: Frame, key: str, rows: list[list[str]], title: str) -> Figur
     Settings that differ in something else are lines of their own; where those are too many, dots.
     """
     names = words.short_names(frame.keys)
-    figure = _figure(1 + 4.2 * max(map(len, rows)), 0.8 + 3.3 * len(rows), title)
+    width = 1 + 4.2 * max(map(len, rows))
+    figure = _figure(width, 0.8 + 3.3 * len(rows), title)
     grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False, sharey="row")
-    handles: dict[str, object] = {}
+    handles: dict[str, ErrorbarContainer] = {}
     for panels, metrics in zip(grid, rows, strict=True):
         for axes, metric in zip(panels, metrics, strict=False):
             handles |= _draw_lines(axes, frame, key, metric)
@@ -73,40 +79,43 @@ def _against(frame: Frame, key: str, rows: list[list[str]], title: str) -> Figur
         for axes in panels[len(metrics) :]:
             axes.set_visible(False)
     if len(handles) > 1:
-        figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=8)  # pyright: ignore[reportArgumentType]
+        columns = max(1, int(width / (0.6 + 0.065 * max(map(len, handles)))))
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns,
+                      fontsize=8)  # fmt: skip
+        figure.set_figheight(figure.get_figheight() + 0.2 + 0.2 * math.ceil(len(handles) / columns))
     return figure
 
 
-def _draw_lines(axes: Axes, frame: Frame, key: str, metric: str) -> dict[str, object]:
+def _draw_lines(axes: Axes, frame: Frame, key: str, metric: str) -> dict[str, ErrorbarContainer]:
     """Draw one panel; return the handle of each line by its name."""
-    lines: dict[str, list[tuple[Value, Estimate]]] = {}
     names = words.short_names(frame.keys)
-    settings = [s for s in frame.settings if s.estimate(metric)]
-    others = [k for k in frame.keys if k != key and _is_varied(settings, k)]
-    for setting in settings:
-        estimate = setting.estimate(metric)
-        name = words.show_values({k: setting.values[k] for k in others}, names)
-        if estimate is not None:
-            lines.setdefault(name, []).append((setting.values[key], estimate))
-    places, is_ordered = place_values(axes, [s.values[key] for s in settings])
+    found = [(s, estimate) for s in frame.settings if (estimate := s.estimate(metric))]
+    others = [k for k in frame.keys if k != key and _is_varied([s for s, _ in found], k)]
+    lines: dict[tuple[Value, ...], list[tuple[Value, Estimate]]] = {}
+    for setting, estimate in found:
+        line = tuple(setting.values[k] for k in others)
+        lines.setdefault(line, []).append((setting.values[key], estimate))
+    places, is_ordered = place_values(axes, [setting.values[key] for setting, _ in found])
     _style(axes)
     if len(lines) > MOST_LINES:
         points = [(places[value], e.mean) for line in lines.values() for value, e in line]
         axes.scatter(*zip(*points, strict=True), s=18, alpha=0.7, color=CLASS_COLORS[0])
-        axes.set_title(f"{len(points)} settings, which differ in more than this", fontsize=8)
+        axes.set_title("a dot per setting; they differ in more than this", fontsize=8)
         return {}
-    handles = {}
-    for number, (name, line) in enumerate(sorted(lines.items())):
-        ordered = sorted(line, key=lambda item: places[item[0]])
+    handles: dict[str, ErrorbarContainer] = {}
+    order = sorted(lines, key=lambda line: [natural_order(value) for value in line])
+    for number, line in enumerate(order):
+        points = sorted(lines[line], key=lambda item: places[item[0]])
         shift = 0 if is_ordered else DODGE * (number - (len(lines) - 1) / 2)
+        name = words.show_values(dict(zip(others, line, strict=True)), names)
         handles[name] = axes.errorbar(
-            [places[value] + shift for value, _ in ordered],
-            [estimate.mean for _, estimate in ordered],
-            [estimate.deviation or 0 for _, estimate in ordered],
+            [places[value] + shift for value, _ in points],
+            [estimate.mean for _, estimate in points],
+            [estimate.deviation or 0 for _, estimate in points],
             color=CLASS_COLORS[number], marker=MARKERS[number], markersize=5, capsize=3,
             linestyle="-" if is_ordered else "",
         )  # fmt: skip
-    axes.set_title(_seeds([e for line in lines.values() for _, e in line]), fontsize=8)
+    axes.set_title(_seeds([estimate for _, estimate in found]), fontsize=8)
     return handles
 
 
@@ -119,27 +128,45 @@ def _seeds(estimates: Sequence[Estimate]) -> str:
     return f"mean ± standard deviation over {number} seeds"
 
 
+def natural_order(value: Value) -> tuple[bool, float, str]:
+    """Return what to sort by: numbers by size, then anything else by name."""
+    if is_number(value):
+        return False, float(value), ""
+    return True, 0.0, words.show_value(value)
+
+
+def is_number(value: Value) -> TypeGuard[int | float]:
+    """Tell whether a setting is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def place_values(axes: Axes, values: Sequence[Value]) -> tuple[dict[Value, float], bool]:
     """Lay out an axis for the values of a setting: numbers to scale, anything else side by side.
 
     Returns:
         The place of each value, and whether places are to scale.
     """
-    numbers = sorted({v for v in values if isinstance(v, int | float) and not isinstance(v, bool)})
-    words_ = sorted({words.show_value(v) for v in values if v not in numbers})
-    if words_ or len(numbers) < 2:  # noqa: PLR2004 - a scale has two ends
-        order = sorted(set(values), key=lambda v: (v not in numbers, v if v in numbers else str(v)))
-        labels = [words.show_value(value) for value in order]
-        is_long = sum(map(len, labels)) > 40  # noqa: PLR2004 - characters below a panel
+    order = sorted(set(values), key=natural_order)
+    labels = [words.show_value(value) for value in order]
+    numbers = [value for value in order if is_number(value)]
+    if len(numbers) < max(2, len(order)):
+        is_long = sum(map(len, labels)) > ROOM
         axes.set_xticks(range(len(order)), labels, rotation=30 if is_long else 0,
                         ha="right" if is_long else "center")  # fmt: skip
         axes.set_xlim(-0.5, len(order) - 0.5)
         return {value: float(place) for place, value in enumerate(order)}, False
-    if numbers[0] > 0 and numbers[-1] / numbers[0] >= LOGARITHMIC:
-        axes.set_xscale("log", base=2 if len(numbers) <= MOST_NAMED else 10)
-    if len(numbers) <= MOST_NAMED:
-        axes.set_xticks(numbers, [words.show_value(number) for number in numbers])
-        axes.set_xticks([], minor=True)
+    is_logarithmic = numbers[0] > 0 and numbers[-1] / numbers[0] >= LOGARITHMIC
+    is_listed = len(numbers) <= MOST_NAMED and sum(map(len, labels)) <= ROOM
+    if is_logarithmic:
+        axes.set_xscale("log", base=2 if is_listed else 10)
+    if is_listed:
+        axes.set_xticks(numbers, labels)
+    elif is_logarithmic:
+        span = numbers[-1] / numbers[0]
+        steps = (1, 2, 5) if span < 100 else (1, 3) if span < 2000 else (1,)  # noqa: PLR2004
+        axes.xaxis.set_major_locator(LogLocator(subs=steps))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     return {number: float(number) for number in numbers}, True
 
 
@@ -160,7 +187,7 @@ def protocols(frame: Frame) -> dict[tuple[str, ...], list[Setting]]:
     groups: dict[tuple[str, ...], list[Setting]] = {}
     for setting in frame.settings:
         if _rate_distortion(setting):
-            groups.setdefault(setting.runs[0].protocol, []).append(setting)
+            groups.setdefault(setting.protocol, []).append(setting)
     return groups
 
 
@@ -171,36 +198,37 @@ def rate_distortion(frame: Frame, title: str) -> Figure:
     join points of equal ELBO (Alemi et al. 2018, arXiv:1711.00464).
     """
     groups = protocols(frame)
-    figure = _figure(2.5 + 4.5 * len(groups), 4.3, title)
-    grid = figure.subplots(1, len(groups), squeeze=False)
+    figure = _figure(7.5, 0.4 + 4.0 * len(groups), title)
+    grid = figure.subplots(len(groups), 1, squeeze=False)
     names = words.short_names(frame.keys)
-    for axes, (protocol, settings) in zip(grid[0], groups.items(), strict=True):
+    for axes, (protocol, settings) in zip(grid[:, 0], groups.items(), strict=True):
         _style(axes)
         varied = [key for key in frame.keys if _is_varied(settings, key)]
-        is_named = 1 < len(settings) <= MOST_NAMED
-        for number, setting in enumerate(settings):
-            rate, distortion = setting.estimate(RATE), setting.estimate(RECONSTRUCTION)
-            assert rate is not None
-            assert distortion is not None
-            axes.errorbar(
-                rate.mean, -distortion.mean, distortion.deviation, rate.deviation,
-                color=CLASS_COLORS[number if is_named else 0], linestyle="", capsize=2,
-                marker=MARKERS[number if is_named else 0], markersize=6 if is_named else 4,
-                label=words.show_values({k: setting.values[k] for k in varied}, names),
-            )  # fmt: skip
+        ordered = sorted(settings, key=lambda s: [natural_order(s.values[k]) for k in varied])
+        is_named = 1 < len(ordered) <= MOST_NAMED
+        for number, setting in enumerate(ordered):
+            _draw_point(axes, setting, number if is_named else 0,
+                        words.show_values({k: setting.values[k] for k in varied}, names)
+                        if is_named else "_")  # fmt: skip
         best = [point for s in front(settings) if (point := _rate_distortion(s)) is not None]
         axes.plot(*zip(*best, strict=True), color="black", linewidth=1, linestyle="--", zorder=0,
                   drawstyle="steps-post", label="Pareto front")  # fmt: skip
         _lines_of_equal_elbo(axes)
         axes.set_xlabel("rate: test/kl, nats/image")
         axes.set_ylabel("distortion: −test/reconstruction, nats/image")
-        axes.set_title(", ".join(protocol) if len(groups) > 1 else "", fontsize=8)
-        handles, labels = axes.get_legend_handles_labels()
-        if is_named:
-            axes.legend(handles, labels, fontsize=8)
-        else:
-            axes.legend(handles[-1:], labels[-1:], fontsize=8)
+        estimates = [e for s in settings if (e := s.estimate(RATE)) is not None]
+        axes.set_title(f"{', '.join(protocol)}; {_seeds(estimates)}", fontsize=8)
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _draw_point(axes: Axes, setting: Setting, number: int, name: str) -> None:
+    rate, reconstruction = setting.estimate(RATE), setting.estimate(RECONSTRUCTION)
+    if rate is not None and reconstruction is not None:
+        axes.errorbar(
+            rate.mean, -reconstruction.mean, reconstruction.deviation, rate.deviation, label=name,
+            color=CLASS_COLORS[number], marker=MARKERS[number], linestyle="", capsize=2,
+        )  # fmt: skip
 
 
 def _lines_of_equal_elbo(axes: Axes) -> None:
@@ -232,6 +260,7 @@ def wall_time(frame: Frame, title: str) -> Figure:
               xerr=deviations if any(deviations) else None, ecolor=GRAY, capsize=2)  # fmt: skip
     axes.barh(places, training, color=CLASS_COLORS[0], label="training")
     axes.set_yticks(places, labels, fontsize=8)
+    axes.set_ylim(-0.6, len(timed) - 0.4)
     left_out = len(frame.settings) - len(timed)
     axes.set_xlabel(f"{unit} per run" + (f" (the {MOST_BARS} longest)" if left_out else ""))
     estimates = [e for _, s in timed if (e := s.estimate(words.SECONDS)) is not None]

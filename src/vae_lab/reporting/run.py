@@ -58,7 +58,7 @@ class Run:
     monitor: str | None = None
     counts: Mapping[str, float] = field(default_factory=dict)
     hardware: str = ""
-    evaluation: Mapping[str, Any] | None = None
+    evaluation: dict[str, Any] | None = None
 
     @property
     def is_completed(self) -> bool:

@@ -44,8 +44,7 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
     order = sorted(range(len(points)), key=lambda index: points[index])
     front: list[int] = []
     for index in order:
-        if not front or points[index][1] < points[front[-1]][1]:
-            front.append(index)
-        elif points[index] == points[front[-1]]:  # equals do not beat each other
+        last = points[front[-1]] if front else None
+        if last is None or points[index][1] < last[1] or points[index] == last:
             front.append(index)
     return front

@@ -106,7 +106,9 @@ def print_overview(frame: Frame, console: Console) -> None:
             table.add_column(column.heading, justify="right" if column.is_number else "left",
                              overflow="fold")  # fmt: skip
         for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
-            table.add_row(*map(escape, row), style="bold" if number == 0 else None)
+            table.add_row(
+                *map(escape, row), style="bold" if number == 0 and frame.protocols == 1 else None
+            )
         console.print(table)
     else:
         console.print(title)

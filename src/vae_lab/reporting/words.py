@@ -32,7 +32,7 @@ def show_value(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.4g}"
     return "null" if value is None else str(value)
 
 
@@ -90,8 +90,16 @@ def meaning(frame: Frame, shown: Collection[str]) -> str:
     better = [f"{name}: higher is better" for name in frame.monitors if name in names]
     better += ["nll: lower is better"] if "nll" in names else []
     sampled = [f"{n}: {samples(frame, n)}" for n in shown if samples(frame, n)]
+    counted = ["active_units: a count"] if "active_units" in names else []
+    apart = ["not to be compared across data, binarisation and likelihood"]
+    apart = apart if frame.protocols > 1 else []
     spread = ["± the standard deviation over seeds"] if frame.has_seeds else []
-    return "; ".join(["nats/image", "val/ at the best epoch", *better, *sampled, *spread]) + "."
+    return (
+        "; ".join(
+            ["nats/image", "val/ at the best epoch", *better, *counted, *sampled, *spread, *apart]
+        )
+        + "."
+    )
 
 
 def axis_label(frame: Frame, metric: str) -> str:
@@ -109,4 +117,6 @@ def state(frame: Frame) -> str:
     for run in frame.runs:
         counts[run.status] = counts.get(run.status, 0) + 1
     order = sorted(counts, key=lambda status: (status != "completed", status))
-    return f"{len(frame.runs)} runs: " + ", ".join(f"{counts[s]} {s}" for s in order)
+    parts = [f"{counts[s]} {s}" for s in order]
+    parts += [f"{s.trials} trials wanted" for s in frame.sweeps.values() if s.trials]
+    return f"{len(frame.runs)} runs: " + ", ".join(parts)
