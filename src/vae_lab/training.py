@@ -26,6 +26,7 @@ from vae_lab.module import VAEModule
 from vae_lab.objectives import Autoencoder
 from vae_lab.posteriors import Deterministic
 from vae_lab.priors import VampPrior
+from vae_lab.reporting import overrides
 from vae_lab.runs import instantiate
 from vae_lab.vae import VAE
 
@@ -81,8 +82,8 @@ def train(cfg: DictConfig) -> float | None:
     quieten()
     try:
         if cfg.resume:
-            overrides = list(HydraConfig.get().overrides.task)
-            cfg = runs.resumed_config(Path(cfg.resume), overrides)
+            changes = list(HydraConfig.get().overrides.task)
+            cfg = runs.resumed_config(Path(cfg.resume), changes)
         run_dir = Path(cfg.run_dir)
         checkpoint = _last_checkpoint(run_dir) if cfg.resume else None
         experiment = build(cfg)
@@ -204,7 +205,8 @@ def _fit_and_test(
             logger.continue_from(runs.load_checkpoint(checkpoint)["global_step"])
         if isinstance(logger, TensorBoard):
             config: Any = OmegaConf.to_container(cfg, resolve=True)
-            logger.describe(config, experiment.monitor or "test/loss")
+            changed = overrides.varied(run_dir, overrides.parse(runs.read_overrides(run_dir)))
+            logger.describe(config, experiment.monitor or "test/loss", changed)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
     best = run_dir / BEST
     validation = {}

@@ -181,10 +181,11 @@ def _lies_in(run: Run, sweep: str) -> bool:
 
 def _missing(name: str, sweep: Sweep, begun: list[Run]) -> Iterator[Run]:
     """Yield the jobs of a sweep of which there is nothing."""
-    varied = [key for key in (sweep.jobs or [{}])[0] if len({j[key] for j in sweep.jobs}) > 1]
     for job in sweep.jobs:
         if all(run.begun_with != job for run in begun):
-            settings = ",".join(f"{key}={job[key]}" for key in sorted(varied)) or "its only job"
+            settings = (
+                ",".join(f"{key}={job[key]}" for key in sorted(sweep.varied)) or "its only job"
+            )
             place = "" if name == "." else f"{name}/"
             yield Run(f"{place}{settings}", "missing", "was never begun", overrides=job,
                       choices=sweep.choices | job)  # fmt: skip

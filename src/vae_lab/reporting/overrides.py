@@ -40,6 +40,12 @@ class Sweep:
     trials: int | None
     choices: dict[str, Value]
 
+    @property
+    def varied(self) -> list[str]:
+        """The settings in which the jobs of a grid differ."""
+        first = self.jobs[0] if self.jobs else {}
+        return [key for key in first if len({job[key] for job in self.jobs}) > 1]
+
 
 def read_sweep(path: Path) -> Sweep:
     """Return what Hydra's sweeper saved in ``multirun.yaml``.
@@ -71,6 +77,15 @@ def grid(command: list[str]) -> Iterable[dict[str, Value]]:
     for batch in batches:
         for job in batch:
             yield parse(job)
+
+
+def varied(run_dir: Path, settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Return those of a run's settings that its sweep varies; outside a grid, all of them."""
+    try:
+        keys = read_sweep(run_dir.parent / MULTIRUN).varied
+    except (OSError, ValueError):
+        keys = []
+    return {key: value for key, value in settings.items() if not keys or key in keys}
 
 
 def parse(lines: Iterable[str]) -> dict[str, Value]:

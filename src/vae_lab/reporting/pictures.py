@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -80,9 +80,11 @@ def _against(frame: Frame, key: str, rows: list[list[str]], title: str) -> Figur
             axes.set_visible(False)
     if len(handles) > 1:
         columns = max(1, int(width / (0.6 + 0.065 * max(map(len, handles)))))
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns,
+        lines: Any = list(handles.values())
+        figure.legend(lines, list(handles), loc="outside lower center", ncols=columns,
                       fontsize=8)  # fmt: skip
-        figure.set_figheight(figure.get_figheight() + 0.2 + 0.2 * math.ceil(len(handles) / columns))
+        height = 0.2 + 0.2 * math.ceil(len(handles) / columns)
+        figure.set_figheight(figure.get_figheight() + height)
     return figure
 
 
