@@ -20,6 +20,9 @@ HYDRA = Path(".hydra") / "hydra.yaml"
 LOCK = ".lock"  # held by the process that works on the run
 EVALUATION = "evaluation.json"
 COUNTS = ("epochs", "steps", "seconds", "training_seconds", "images_per_second", "parameters")
+# What reading a damaged file, or one of another shape, raises.
+DAMAGE = (AttributeError, KeyError, OSError, OmegaConfBaseException, TypeError, ValueError,
+          yaml.YAMLError)  # fmt: skip
 EMPTY = OmegaConf.create({})
 FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -85,19 +88,20 @@ class Run:
 def read_run(path: Path, name: str) -> Run:
     """Return the run in the directory ``path``; what is damaged is said, and never raised."""
     try:
-        summary = runs.read_summary(path)
-        if not isinstance(summary, dict) or not isinstance(summary.get("metrics", {}), dict):
-            raise ValueError(f"{runs.SUMMARY} is not what vae-lab wrote")
-        config = OmegaConf.create(_load(path / runs.CONFIG))
-        hydra = _load(path / HYDRA).get("hydra", {})
-        choices = hydra.get("runtime", {}).get("choices", {})
-        overrides = parse(runs.read_overrides(path))
-        begun_with = hydra.get("overrides", {}).get("task")
-        begun_with = overrides if begun_with is None else parse(begun_with)
-    except (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
+        return _read(path, name)
+    except DAMAGE as error:
         return Run(name, "damaged", first_line(error).replace(f"{path}/", ""))
+
+
+def _read(path: Path, name: str) -> Run:
+    summary = runs.read_summary(path)
     metrics = _finite(summary.get("metrics", {}))
     samples = {"test/nll": summary["nll_samples"]} if "nll_samples" in summary else {}
+    config = OmegaConf.create(_load(path / runs.CONFIG))
+    hydra = _load(path / HYDRA).get("hydra", {})
+    choices = hydra.get("runtime", {}).get("choices", {})
+    overrides = parse(runs.read_overrides(path))
+    begun_with = hydra.get("overrides", {}).get("task")
     monitor = _monitor(summary.get("monitor") or config.get("monitor"), metrics)
     status = _status(path, summary.get("status"))
     epochs = None
@@ -107,28 +111,30 @@ def read_run(path: Path, name: str) -> Run:
         metrics |= {f"val/{monitor}": max(v for _, v in values)} if values else {}
     evaluation, damage = _read_evaluation(path / EVALUATION)
     if evaluation is not None:
-        figures = evaluation["metrics"]
-        metrics |= _finite({f"evaluation/{k}": figure["value"] for k, figure in figures.items()})
-        samples |= {f"evaluation/{k}": figure["num_samples"] for k, figure in figures.items()
-                    if figure.get("num_samples")}  # fmt: skip
-    hardware = summary.get("hardware") or {}
+        figures = {f"evaluation/{name}": f for name, f in evaluation["metrics"].items()}
+        metrics |= _finite({name: figure["value"] for name, figure in figures.items()})
+        samples |= {n: f["num_samples"] for n, f in figures.items() if f.get("num_samples")}
     return Run(
         name=name,
         status=status,
         detail=damage or _detail(path, status, summary, epochs, config),
         overrides=overrides,
-        begun_with=begun_with,
+        begun_with=overrides if begun_with is None else parse(begun_with),
         choices={str(group): plain(option) for group, option in choices.items()},
         config=config,
         metrics=metrics,
         samples=samples,
         monitor=monitor,
         counts=_finite({key: summary.get(key) for key in COUNTS}),
-        hardware=f"{hardware['processes']} × {hardware['name']}, threads: {hardware['threads']}"
-        if {"processes", "name", "threads"} <= hardware.keys()
-        else "",
+        hardware=_hardware(summary.get("hardware")),
         evaluation=evaluation,
     )
+
+
+def _hardware(hardware: Mapping[str, Any] | None) -> str:
+    if hardware is None:
+        return ""
+    return "{processes} × {name}, threads: {threads}".format(**hardware)
 
 
 def _load(path: Path) -> dict[str, Any]:

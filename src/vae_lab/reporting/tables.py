@@ -92,26 +92,9 @@ def fit(columns: Sequence[Column], width: int) -> list[Column]:
 
 def print_overview(frame: Frame, console: Console) -> None:
     """Print what the settings came to, and what is to be said about other runs."""
-    title = escape(f"{frame.folder} · {words.state(frame)}")
+    console.print(f"{frame.folder} · {words.state(frame)}", markup=False, highlight=False)
     if frame.settings:
-        columns, addition = fit(setting_columns(frame), console.width), ""
-        if sum(column.width for column in columns) >= console.width:
-            columns = fit(narrow_columns(frame), console.width)
-            addition = f" Settings that are not named: {words.show_common(frame)}."
-        shown = [column.header for column in columns if column.header in words.metrics(frame)]
-        caption = escape(words.meaning(frame, shown) + addition)
-        table = Table(title=title, caption=caption, title_justify="left",
-                      caption_justify="left")  # fmt: skip
-        for column in columns:
-            table.add_column(column.heading, justify="right" if column.is_number else "left",
-                             overflow="fold")  # fmt: skip
-        for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
-            table.add_row(
-                *map(escape, row), style="bold" if number == 0 and frame.protocols == 1 else None
-            )
-        console.print(table)
-    else:
-        console.print(title)
+        _print_settings(frame, console)
     for note in frame.notes:
         console.print(escape(note), style="red", highlight=False)
     if frame.troubled:
@@ -122,6 +105,23 @@ def print_overview(frame: Frame, console: Console) -> None:
             table.add_row(run.status, escape(run.name), escape(run.detail),
                           style=COLORS.get(run.status))  # fmt: skip
         console.print(table)
+
+
+def _print_settings(frame: Frame, console: Console) -> None:
+    columns, addition = fit(setting_columns(frame), console.width), ""
+    if sum(column.width for column in columns) >= console.width:
+        columns = fit(narrow_columns(frame), console.width)
+        addition = f" Settings that are not named: {words.show_common(frame)}."
+    table = Table()
+    for column in columns:
+        justify = "right" if column.is_number else "left"
+        table.add_column(column.heading, justify=justify, overflow="fold")
+    for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        is_best = number == 0 and frame.protocols == 1
+        table.add_row(*map(escape, row), style="bold" if is_best else None)
+    console.print(table)
+    shown = [column.header for column in columns if column.header in words.metrics(frame)]
+    console.print(words.meaning(frame, shown) + addition, markup=False, highlight=False)
 
 
 def run_columns(frame: Frame) -> list[Column]:

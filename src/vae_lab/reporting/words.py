@@ -119,4 +119,5 @@ def state(frame: Frame) -> str:
     order = sorted(counts, key=lambda status: (status != "completed", status))
     parts = [f"{counts[s]} {s}" for s in order]
     parts += [f"{s.trials} trials wanted" for s in frame.sweeps.values() if s.trials]
-    return f"{len(frame.runs)} runs: " + ", ".join(parts)
+    runs = "1 run" if len(frame.runs) == 1 else f"{len(frame.runs)} runs"
+    return f"{runs}: " + ", ".join(parts)
