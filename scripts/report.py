@@ -1,10 +1,16 @@
-"""The results table of all evaluated runs in a folder, measured beside published.
+"""What the runs in a folder came to; or the results table, measured beside published.
 
+python scripts/report.py runs/latents
 python scripts/report.py runs
 python scripts/report.py docs/results --output docs/results.md
 
-It reads the ``evaluation.json`` files that ``scripts/evaluate.py`` wrote, and nothing else but, for
-experiments that were not run, what ``conf/experiment`` says was published.
+A sweep, or any folder with runs, gives a table here, and in the folder ``report.md``,
+``report.csv`` and pictures: metrics against each setting that differs (mean ± standard deviation
+over seeds), the rate–distortion plane, the likelihood against the latent size, wall time; and it
+says which runs are missing, failed or unfinished. The run directories alone are read.
+
+A folder without runs, or ``--output``, gives the results table of the ``evaluation.json`` files
+that ``scripts/evaluate.py`` wrote, with what was published of experiments that were not run.
 """
 
 import argparse
@@ -15,7 +21,7 @@ import hydra
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab import results, runs
+from vae_lab import reporting, results, runs
 
 CONF = Path(__file__).parents[1] / "conf"
 SHOWN = 6  # columns that a terminal has room for
@@ -32,25 +38,40 @@ def published() -> dict[str, Any]:
     return claims
 
 
-def main() -> None:
-    """Print the table, and write it if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="where the runs are, or their evaluation files")
-    parser.add_argument("--output", type=Path, help="a Markdown file to write")
-    arguments = parser.parse_args()
-    try:
-        evaluations = results.read_evaluations(arguments.folder)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
-    claims = published()
-    rows = results.rows(evaluations, claims)
+def print_results(rows: list[results.Row]) -> None:
+    """Print the first columns of the results table."""
     table = Table(*results.HEADER[:SHOWN], title="Negative log-likelihood, nats per image")
     for row in rows:
         table.add_row(*row[:SHOWN])
     Console().print(table)
-    if arguments.output is None:
+
+
+def report_runs(frame: reporting.Frame) -> None:
+    """Print what the runs came to, beside published numbers if any rerun one; write the report."""
+    reporting.print_overview(frame, Console())
+    evaluations = [run.evaluation for run in frame.runs if run.evaluation]
+    reruns = [evaluation for evaluation in evaluations if evaluation["published"]]
+    if reruns:
+        print_results(results.rows(reruns, {}))
+    for path in reporting.write_report(frame):
+        print(path)
+
+
+def report_results(folder: Path, output: Path | None) -> None:
+    """Print the results table, and write it if asked to.
+
+    Raises:
+        FileNotFoundError: if there is nothing to report.
+    """
+    evaluations = results.read_evaluations(folder)
+    if not evaluations and output is None:
+        raise FileNotFoundError(
+            f"{folder} holds no run and no evaluation; python train.py makes a run"
+        )
+    claims = published()
+    rows = results.rows(evaluations, claims)
+    print_results(rows)
+    if output is None:
         return
     text = "\n\n".join(
         [
@@ -72,8 +93,26 @@ def main() -> None:
             results.markdown(("experiment", *results.OTHERS), results.other_rows(evaluations)),
         ]
     )
-    runs.write_atomically(arguments.output, text + "\n")
-    print(arguments.output)
+    runs.write_atomically(output, text + "\n")
+    print(output)
+
+
+def main() -> None:
+    """Report on the folder that the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where the runs are, or their evaluation files")
+    parser.add_argument("--output", type=Path, help="the results table, as a Markdown file")
+    arguments = parser.parse_args()
+    try:
+        frame = reporting.Frame.read(arguments.folder)
+        if arguments.output is None and (frame.runs or frame.sweeps):
+            report_runs(frame)
+        else:
+            report_results(arguments.folder, arguments.output)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ PACKAGE = ROOT / "src" / "vae_lab"
 FLOORS = [
     {"training", "scoring", "export", "hub", "pretrained", "trained"},
     {"experiment", "sweeps"},
-    {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "results",
-     "environment", "extras"},
-    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
+    {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "reporting",
+     "results", "environment", "extras"},
+    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding", "colors"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
     {"distributions"},
@@ -25,10 +25,17 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 MAY_IMPORT = {
-    "hydra": {"training", "runs", "sweeps"},
-    "omegaconf": {"training", "experiment", "runs", "sweeps", "loggers"},
-    "lightning": {"module", "data", "callbacks", "checkpoints", "loggers", "experiment",
-                  "training"},
+    "hydra": {"training", "runs", "sweeps", "reporting"},
+    "omegaconf": {"training", "experiment", "runs", "sweeps", "loggers", "reporting"},
+    "lightning": {
+        "module",
+        "data",
+        "callbacks",
+        "checkpoints",
+        "loggers",
+        "experiment",
+        "training",
+    },
     "lightning_fabric": set(),
     "pytorch_lightning": set(),
     "huggingface_hub": {"hub"},

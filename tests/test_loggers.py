@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from vae_lab.loggers import CHARTS, MetricsCSV, TensorBoard
+from vae_lab.loggers import CHARTS, HPARAMS_METRICS, MetricsCSV, TensorBoard
 
 CONFIG = {
     "seed": 3,
@@ -16,6 +16,7 @@ CONFIG = {
     "model": {"encoder": {"hidden_sizes": [400, 200]}, "latent_dim": 20},
     "optimizer": {"lr": 0.001, "_target_": "torch.optim.Adam"},
 }
+CHANGED = {"optimizer.lr": 0.001, "model": "conv", "compile.mode": None, "callbacks.film": None}
 
 
 def rows(folder):
@@ -39,7 +40,7 @@ def curve(folder, tag):
 def described(tmp_path):
     """The folder of a run that has been described and has logged one metric."""
     logger = TensorBoard(str(tmp_path))
-    logger.describe(CONFIG, "val/elbo")
+    logger.describe(CONFIG, "val/loss", CHANGED)
     logger.log_metrics({"val/elbo": -98.5, "epoch": 0}, step=10)
     logger.save()
     logger.finalize("success")
@@ -119,18 +120,39 @@ def test_tensorboard_has_one_hparams_row_with_every_setting_by_its_dotted_name(d
         "model.latent_dim": 20,
         "optimizer.lr": 0.001,
         "optimizer": "Adam",
+        "model": "conv",
+        "compile.mode": "null",
     }
 
 
-def test_the_hparams_row_takes_its_metric_from_the_curve(described):
-    summaries = written(described).PluginTagToContent("hparams")
-    experiment = HParamsPluginData.FromString(summaries["_hparams_/experiment"]).experiment
-    assert [info.name.tag for info in experiment.metric_infos] == ["val/elbo"]
-    assert [info.name for info in experiment.hparam_infos if "." not in info.name] == [
-        "seed",
-        "compile",
-        "optimizer",
-    ]
+def hparams_experiment(folder):
+    """Return the columns of the HParams table."""
+    summaries = written(folder).PluginTagToContent("hparams")
+    return HParamsPluginData.FromString(summaries["_hparams_/experiment"]).experiment
+
+
+def test_the_hparams_row_takes_its_metrics_from_the_curves(described):
+    metrics = [info.name.tag for info in hparams_experiment(described).metric_infos]
+    assert metrics == ["val/loss", *HPARAMS_METRICS]
+    assert {"val/elbo", "test/nll"} < set(metrics)
+
+
+def test_a_monitored_metric_has_one_column_in_the_hparams_table(tmp_path):
+    logger = TensorBoard(str(tmp_path))
+    logger.describe(CONFIG, "val/elbo", {})
+    logger.save()
+    metrics = [info.name.tag for info in hparams_experiment(tmp_path).metric_infos]
+    assert metrics[:2] == ["val/elbo", "test/nll"]
+    assert len(metrics) == len(set(metrics)) == len(HPARAMS_METRICS)
+
+
+def test_what_the_command_line_changed_stands_first_in_the_hparams_table(described):
+    infos = hparams_experiment(described).hparam_infos
+    assert {info.name for info in infos if info.differs} == {
+        "optimizer.lr",
+        "model",
+        "compile.mode",
+    }
 
 
 def test_tensorboard_lays_out_the_charts(described):

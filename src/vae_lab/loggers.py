@@ -8,6 +8,9 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
+)
 from torch.utils.tensorboard.summary import hparams
 
 # Charts that show training and validation together: rate and distortion are the two terms of the
@@ -23,6 +26,12 @@ CHARTS = {
         "beta": ["Multiline", ["train/beta"]],
     },
 }
+
+# Metrics of the HParams table, after the monitored one. TensorBoard takes the columns for all runs
+# from one of them, so all name the same.
+HPARAMS_METRICS = (
+    "test/nll", "val/elbo", "test/elbo", "test/kl", "val/reconstruction", "test/reconstruction",
+)  # fmt: skip
 
 NO_HYPERPARAMETERS = {
     "_partial_", "callbacks", "default_root_dir", "logger", "monitor", "name", "profiler", "resume",
@@ -45,18 +54,37 @@ class TensorBoard(TensorBoardLogger):
         self._kwargs["purge_step"] = step
 
     @rank_zero_only
-    def describe(self, config: Mapping[str, Any], metric: str) -> None:
+    def describe(
+        self,
+        config: Mapping[str, Any],
+        metric: str,
+        changed: Mapping[str, bool | int | float | str | None],
+    ) -> None:
         """Write what the run is: its configuration, its charts, its HParams row.
 
         Args:
             config: the resolved configuration.
-            metric: the scalar that stands in the HParams table.
+            metric: the scalar that stands first in the HParams table.
+            changed: the settings that the command line changed, groups by their option; they stand
+                before all others in the HParams table.
         """
         text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
         self.experiment.add_text("config", f"```yaml\n{text}```")
         self.experiment.add_custom_scalars(CHARTS)
-        # SummaryWriter.add_hparams would open a second run; the row takes its metric from the curve
-        for summary in hparams(_hyperparameters(config), {metric: 0.0}):
+        named = {
+            key: "null" if value is None else value
+            for key, value in changed.items()
+            if not NO_HYPERPARAMETERS.intersection(key.split("."))
+        }
+        metrics = dict.fromkeys([metric, *HPARAMS_METRICS], 0.0)
+        # SummaryWriter.add_hparams would open a second run; the row takes metrics from the curves
+        experiment, *session = hparams(_hyperparameters(config) | named, metrics)
+        plugin = experiment.value[0].metadata.plugin_data
+        content = HParamsPluginData.FromString(plugin.content)
+        for info in content.experiment.hparam_infos:
+            info.differs = info.name in named
+        plugin.content = content.SerializeToString()
+        for summary in (experiment, *session):
             self.experiment.file_writer.add_summary(summary)
 
     @rank_zero_only

@@ -17,11 +17,8 @@ from torch import Tensor
 from torch.distributions import Normal
 from torchvision.utils import make_grid
 
-# Petroff 2021, arXiv:2107.02270: ten colours that colour-blind readers can tell apart.
-CLASS_COLORS = [
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
-]  # fmt: skip
+from vae_lab.colors import CLASS_COLORS
+
 ACTIVE, INACTIVE = CLASS_COLORS[0], "#cccccc"
 DPI = 150
 QUANTILE_MARGIN = 0.02

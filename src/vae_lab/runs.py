@@ -15,11 +15,12 @@ import fcntl
 import io
 import json
 import os
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import hydra.utils
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -230,20 +231,28 @@ def lock(run_dir: Path) -> Iterator[None]:
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(f"another process trains in {run_dir}; left to it") from None
+        if not _is_free(file) and not _is_free(file, after=0.2):  # someone may just have looked
+            raise LockedError(f"another process trains in {run_dir}; left to it")
         yield
 
 
 def is_locked(run_dir: Path) -> bool:
     """Tell whether a process works in the run directory."""
+    path = run_dir / LOCK
+    if not path.exists():
+        return False
+    with path.open() as file:
+        return not _is_free(file, fcntl.LOCK_SH)
+
+
+def _is_free(file: IO[str], kind: int = fcntl.LOCK_EX, after: float = 0.0) -> bool:
+    """Take the lock if nobody holds it, ``after`` so many seconds; tell whether that went well."""
+    time.sleep(after)
     try:
-        with lock(run_dir):
-            return False
-    except LockedError:
-        return True
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_overrides(run_dir: Path) -> list[str]:

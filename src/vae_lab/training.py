@@ -26,6 +26,7 @@ from vae_lab.experiment import Experiment, build
 from vae_lab.loggers import MetricsCSV, TensorBoard
 from vae_lab.objectives import Autoencoder
 from vae_lab.priors import VampPrior
+from vae_lab.reporting import overrides
 
 # What a user can mend: reported in one line. Anything else is our mistake and keeps its traceback.
 USER_ERRORS = (
@@ -70,8 +71,8 @@ def train(cfg: DictConfig) -> float | None:
         return _job(cfg)
     try:
         if cfg.resume:
-            overrides = list(HydraConfig.get().overrides.task)
-            cfg = runs.resumed_config(Path(cfg.resume), overrides)
+            changes = list(HydraConfig.get().overrides.task)
+            cfg = runs.resumed_config(Path(cfg.resume), changes)
         is_restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
         with _lock(cfg):
             return _train(cfg, build(cfg), is_resumed=bool(cfg.resume) or is_restarted)
@@ -189,7 +190,8 @@ def _fit_and_test(
             logger.continue_from(step)
         if isinstance(logger, TensorBoard):
             config: Any = OmegaConf.to_container(cfg, resolve=True)
-            logger.describe(config, experiment.monitor or "test/loss")
+            changed = overrides.varied(run_dir, overrides.parse(runs.read_overrides(run_dir)))
+            logger.describe(config, experiment.monitor or "test/loss", changed)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
     best = run_dir / BEST
     validation = {}
