@@ -24,6 +24,7 @@ FLOORS = [
         "loggers",
         "report",
         "results",
+        "search",
         "environment",
     },
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
@@ -34,8 +35,8 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 MAY_IMPORT = {
-    "hydra": {"training", "runs", "sweeps"},
-    "omegaconf": {"training", "experiment", "runs", "sweeps", "loggers"},
+    "hydra": {"training", "runs", "sweeps", "search"},
+    "omegaconf": {"training", "experiment", "runs", "sweeps", "search", "loggers"},
     "lightning": {
         "module",
         "data",
@@ -47,6 +48,7 @@ MAY_IMPORT = {
     },
     "lightning_fabric": set(),
     "pytorch_lightning": set(),
+    "optuna": {"search"},
 }
 
 
