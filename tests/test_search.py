@@ -139,7 +139,7 @@ def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(begin, end, tmp
 
 def test_another_space_is_refused(begin, end):
     end(begin(space={"model": CategoricalDistribution(["mlp", "conv"])}), "completed")
-    with pytest.raises(ValueError, match="search was begun with model from .*'conv'"):
+    with pytest.raises(ValueError, match=r"search was begun with model from .*'conv'"):
         begin(space={"model": CategoricalDistribution(["mlp", "resnet"])})
 
 

@@ -272,7 +272,8 @@ def print_best(url: str, folder: Path) -> None:
         params = ", ".join(f"{key}={value}" for key, value in best.params.items())
         lines += [f"best      {best.value:.2f} with {params}, trial {best.number}"]
         lines += [f"          {best.user_attrs[DIRECTORY]}"]
-    lines += [f"curves    tensorboard --logdir {folder}", f"trials    optuna-dashboard {url}"]
+    lines += [f"curves    tensorboard --logdir {folder}"]
+    lines += [f"browse    optuna-dashboard {url}  (pip install optuna-dashboard)"]
     for line in lines:
         report.say(line)
 
