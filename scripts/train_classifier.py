@@ -22,7 +22,7 @@ BATCH = 128
 def main() -> None:
     """Train on all 60,000 training images, test, and save."""
     torch.manual_seed(0)
-    data = MNISTDataModule("MNIST", "data", (1, 28, 28), BATCH, 0, "none", seed=0)
+    data = MNISTDataModule("MNIST", "data", (1, 28, 28), BATCH, None, 0, "none", seed=0)
     data.prepare_data()
     data.setup("fit")
     data.setup("test")

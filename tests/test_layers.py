@@ -16,7 +16,7 @@ FLOORS = [
     {"training", "scoring", "export", "hub", "pretrained", "trained"},
     {"experiment", "sweeps"},
     {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "reporting",
-     "results", "environment", "extras"},
+     "results", "search", "environment", "extras"},
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding", "colors"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
@@ -25,8 +25,8 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 MAY_IMPORT = {
-    "hydra": {"training", "runs", "sweeps", "reporting"},
-    "omegaconf": {"training", "experiment", "runs", "sweeps", "loggers", "reporting"},
+    "hydra": {"training", "runs", "sweeps", "search", "reporting"},
+    "omegaconf": {"training", "experiment", "runs", "sweeps", "search", "loggers", "reporting"},
     "lightning": {
         "module",
         "data",

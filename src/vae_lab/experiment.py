@@ -1,6 +1,7 @@
 """From a configuration to the objects it describes."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -19,6 +20,9 @@ from vae_lab.posteriors import Deterministic
 from vae_lab.runs import instantiate
 from vae_lab.vae import VAE
 
+if TYPE_CHECKING:
+    from vae_lab.callbacks.prune_trial import PruneTrial
+
 
 @dataclass
 class Experiment:
@@ -29,6 +33,12 @@ class Experiment:
     trainer: pl.Trainer
     stopwatch: Stopwatch
     monitor: str | None
+    trial: "PruneTrial | None"  # of a search
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a search has ended the training."""
+        return self.trial is not None and self.trial.is_pruned
 
     @property
     def starts_processes(self) -> bool:
@@ -64,16 +74,29 @@ def build(cfg: DictConfig) -> Experiment:
     monitor = module.metric_name(cfg.monitor) if validates else None
     cfg.monitor = monitor
     stopwatch = Stopwatch()
+    trial = _trial(cfg, monitor)
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     pictures = [callback for callback in callbacks if isinstance(callback, PictureCallback)]
     others = [callback for callback in callbacks if callback not in pictures]
     trainer = instantiate(
         cfg.trainer,
-        callbacks=[stopwatch, *others, Album(pictures)],
+        callbacks=[stopwatch, *others, *([trial] if trial else []), Album(pictures)],
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
     )
-    return Experiment(datamodule, module, trainer, stopwatch, monitor)
+    return Experiment(datamodule, module, trainer, stopwatch, monitor, trial)
+
+
+def _trial(cfg: DictConfig, monitor: str | None) -> "PruneTrial | None":
+    if cfg.sweep.trial is None:
+        return None
+    if monitor is None:
+        raise ValueError("a search needs validation images: data.val_size=10000")
+    from vae_lab.callbacks.prune_trial import (  # noqa: PLC0415 - Optuna is for searches alone
+        PruneTrial,
+    )
+
+    return PruneTrial(monitor, **cfg.sweep.trial)
 
 
 def _plugins() -> list[object]:

@@ -37,6 +37,7 @@ CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
 LOCK = ".lock"
+DONE = ("completed", "pruned")  # the status of a run that nothing is left to do for
 
 
 def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401
@@ -280,7 +281,7 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
 
 
 def result(run_dir: Path) -> float | None:
-    """Return the monitored metric of a run that is completed, at its best epoch."""
+    """Return the monitored metric of a run that is done, at its best epoch."""
     summary = read_summary(run_dir)
     return summary["metrics"].get(summary["monitor"])
 

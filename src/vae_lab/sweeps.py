@@ -34,13 +34,13 @@ LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
 HASH_LENGTH = 8
 UNUSUAL = re.compile(r"[^\w.,=+\-\[\]]")
 NAME = re.compile(r"\w[\w.\-]*")
-# Modules that launchers and sweepers need, and the extra that brings them.
-EXTRAS = {
-    "hydra_plugins.hydra_joblib_launcher": "joblib",
-    "hydra_plugins.hydra_submitit_launcher": "submitit",
-    "hydra_plugins.hydra_ray_launcher": "ray",
-    "optuna": "optuna",
-}
+# Of launchers and sweepers: where they lie, the module that they need, the extra that brings it.
+EXTRAS = (
+    ("hydra_plugins.hydra_joblib_launcher", "hydra_plugins.hydra_joblib_launcher", "joblib"),
+    ("hydra_plugins.hydra_submitit_launcher", "hydra_plugins.hydra_submitit_launcher", "submitit"),
+    ("hydra_plugins.hydra_ray_launcher", "hydra_plugins.hydra_ray_launcher", "ray"),
+    ("hydra_plugins.vae_lab_optuna", "optuna", "optuna"),
+)
 
 
 def is_sweep() -> bool:
@@ -101,6 +101,10 @@ class PrepareSweep(Callback):
         summaries = {job.name: runs.read_summary(job) for job in jobs(folder)}
         if os.environ.get("RANK", "0") == "0":  # torchrun gives the command to every process
             report.print_sweep(folder, summaries)
+            if storage := config.hydra.sweeper.get("storage"):
+                from vae_lab import search  # noqa: PLC0415 - Optuna is for searches alone
+
+                search.print_best(storage, folder)
         ended = {job.name: (job / runs.SUMMARY).stat().st_mtime for job in jobs(folder)}
         if any(s["status"] == "failed" and ended[n] > self.began for n, s in summaries.items()):
             raise SystemExit(1)
@@ -112,9 +116,8 @@ def jobs(folder: Path) -> list[Path]:
 
 
 def _require_installed(option: str, target: str) -> None:
-    for module, extra in EXTRAS.items():
-        is_needed = target.startswith(module) or (extra == "optuna" and "vae_lab_optuna" in target)
-        if is_needed and not _is_installed(module):
+    for plugin, module, extra in EXTRAS:
+        if target.startswith(plugin) and not _is_installed(module):
             raise SystemExit(
                 f"error: {option}={extra} is not installed: pip install 'vae-lab[{extra}]'"
             )

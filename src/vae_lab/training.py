@@ -85,7 +85,7 @@ def _job(cfg: DictConfig) -> float | None:
     run_dir = Path(cfg.run_dir)
     try:
         with _lock(cfg):
-            if runs.read_summary(run_dir).get("status") == "completed":
+            if runs.read_summary(run_dir).get("status") in runs.DONE:
                 report.say(f"{run_dir.name} is done already")
                 return runs.result(run_dir)
             experiment = build(cfg)
@@ -158,7 +158,7 @@ def _run(
     outcome = {"status": "failed"}
     try:
         metrics = _fit_and_test(cfg, run_dir, experiment, checkpoint)
-        outcome = {"status": "completed"}
+        outcome = {"status": "pruned" if experiment.is_pruned else "completed"}
     except (KeyboardInterrupt, SystemExit):
         outcome = {"status": "interrupted"}
         metrics = _metrics(experiment.trainer)
@@ -200,6 +200,8 @@ def _fit_and_test(
         state = runs.load_checkpoint(best)
         module.load_state_dict(state["state_dict"])
         validation = state["metrics"]
+    if experiment.is_pruned:
+        return validation
     trainer.test(module, datamodule=datamodule, verbose=False)
     return validation | _metrics(trainer) | _information(experiment)
 

@@ -1,0 +1,1 @@
+"""``hydra/sweeper=optuna``. Hydra looks for plugins in ``hydra_plugins`` alone."""
