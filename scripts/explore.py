@@ -1,0 +1,86 @@
+"""Trained runs in the browser: move through their latent space, draw a digit, compare.
+
+python scripts/explore.py runs/<run>
+python scripts/explore.py runs/<run> runs/<another>          # up to four side by side
+python scripts/explore.py runs/<run> --static explorer.html  # one file that needs no server
+"""
+
+import argparse
+import contextlib
+import socket
+import webbrowser
+from pathlib import Path
+
+from vae_lab import runs
+from vae_lab.explorer import standalone
+from vae_lab.explorer.explored import ExploredRun, open_runs
+from vae_lab.training import USER_ERRORS
+
+PORT = 8000
+LOCAL = ("127.0.0.1", "localhost")
+EVERYWHERE = "0.0.0.0"
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """Return a socket that listens at ``port``; without one at 8000, or else at any that is free.
+
+    Raises:
+        ValueError: if that is not possible.
+    """
+    for choice in (PORT, 0) if port is None else (port,):
+        try:
+            return socket.create_server((host, choice))
+        except (OSError, OverflowError) as error:
+            problem = error
+    raise ValueError(f"cannot listen at {host}, port {port}: {problem}; choose another --port")
+
+
+def serve(explored: list[ExploredRun], host: str, port: int | None, opens_browser: bool) -> None:
+    """Serve until Ctrl-C.
+
+    Raises:
+        ValueError: if the extra is not installed, or the port is taken.
+    """
+    try:
+        import uvicorn  # noqa: PLC0415 - only those who serve need it
+
+        from vae_lab.explorer.app import create_app  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is missing; pip install -e '.[app]' brings it") from error
+    hosts = ["*"] if host == EVERYWHERE else [*LOCAL, host]
+    config = uvicorn.Config(create_app(explored, hosts), log_level="warning", access_log=False)
+    with listen(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+        name = LOCAL[0] if host == EVERYWHERE else host
+        address = f"http://{name}:{listener.getsockname()[1]}"
+        print(f"{address}  (Ctrl-C ends)", flush=True)
+        if opens_browser:
+            webbrowser.open(address)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    """Show the runs that the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="run", help="a run directory")
+    parser.add_argument("--host", default=LOCAL[0], help=f"address to listen at; {EVERYWHERE} lets "
+                        "everyone in the network in (default: this machine alone)")  # fmt: skip
+    parser.add_argument("--port", type=int, help=f"default: {PORT}, or any other if that is taken")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--static", type=Path, metavar="FILE",
+                        help="write a page that needs no server, and end")  # fmt: skip
+    arguments = parser.parse_args()
+    try:
+        explored = open_runs(arguments.runs)
+        if arguments.static is not None:
+            runs.write_atomically(arguments.static, standalone.page(explored))
+            print(arguments.static)
+            return
+        serve(explored, arguments.host, arguments.port, not arguments.no_browser)
+    except USER_ERRORS as error:
+        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+
+
+if __name__ == "__main__":
+    main()
