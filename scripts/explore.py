@@ -7,6 +7,7 @@ python scripts/explore.py runs/<run> --static explorer.html  # one file that nee
 
 import argparse
 import contextlib
+import importlib.util
 import socket
 import webbrowser
 from pathlib import Path
@@ -17,8 +18,20 @@ from vae_lab.explorer.explored import ExploredRun, open_runs
 from vae_lab.training import USER_ERRORS
 
 PORT = 8000
+LAST_PORT = 65535
 LOCAL = ("127.0.0.1", "localhost")
 EVERYWHERE = "0.0.0.0"
+
+
+def require_app() -> None:
+    """Say so now if the extra is not installed, and not after runs have been opened.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    for name in ("fastapi", "uvicorn"):
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(f"{name} is missing; pip install -e '.[app]' brings it")
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -27,34 +40,30 @@ def listen(host: str, port: int | None) -> socket.socket:
     Raises:
         ValueError: if that is not possible.
     """
-    for choice in (PORT, 0) if port is None else (port,):
-        try:
-            return socket.create_server((host, choice))
-        except (OSError, OverflowError) as error:
-            problem = error
-    raise ValueError(f"cannot listen at {host}, port {port}: {problem}; choose another --port")
-
-
-def serve(explored: list[ExploredRun], host: str, port: int | None, opens_browser: bool) -> None:
-    """Serve until Ctrl-C.
-
-    Raises:
-        ValueError: if the extra is not installed, or the port is taken.
-    """
+    if port is not None and not 0 <= port <= LAST_PORT:
+        raise ValueError(f"--port must be between 0 and {LAST_PORT}, got {port}")
     try:
-        import uvicorn  # noqa: PLC0415 - only those who serve need it
+        return socket.create_server((host, PORT if port is None else port))
+    except OSError as error:
+        if port is None:
+            return listen(host, 0)
+        raise ValueError(f"cannot listen at {host}, port {port}: {error}") from error
 
-        from vae_lab.explorer.app import create_app  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is missing; pip install -e '.[app]' brings it") from error
+
+def serve(explored: list[ExploredRun], listener: socket.socket, host: str, browse: bool) -> None:
+    """Serve until Ctrl-C, and open the browser if asked to."""
+    import uvicorn  # noqa: PLC0415 - only those who serve need the extra
+
+    from vae_lab.explorer.app import create_app  # noqa: PLC0415
+
     hosts = ["*"] if host == EVERYWHERE else [*LOCAL, host]
-    config = uvicorn.Config(create_app(explored, hosts), log_level="warning", access_log=False)
-    with listen(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        name = LOCAL[0] if host == EVERYWHERE else host
-        address = f"http://{name}:{listener.getsockname()[1]}"
-        print(f"{address}  (Ctrl-C ends)", flush=True)
-        if opens_browser:
-            webbrowser.open(address)
+    config = uvicorn.Config(create_app(explored, hosts), log_level="warning")
+    name = LOCAL[0] if host == EVERYWHERE else host
+    address = f"http://{name}:{listener.getsockname()[1]}"
+    print(f"{address}  (Ctrl-C ends)", flush=True)
+    if browse:
+        webbrowser.open(address)
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -72,12 +81,15 @@ def main() -> None:
                         help="write a page that needs no server, and end")  # fmt: skip
     arguments = parser.parse_args()
     try:
-        explored = open_runs(arguments.runs)
         if arguments.static is not None:
-            runs.write_atomically(arguments.static, standalone.page(explored))
+            page = standalone.page(open_runs(arguments.runs))
+            runs.write_atomically(arguments.static, page)
             print(arguments.static)
             return
-        serve(explored, arguments.host, arguments.port, not arguments.no_browser)
+        require_app()
+        with listen(arguments.host, arguments.port) as listener:
+            explored = open_runs(arguments.runs)
+            serve(explored, listener, arguments.host, not arguments.no_browser)
     except USER_ERRORS as error:
         raise SystemExit(f"error: {' '.join(str(error).split())}") from error
 

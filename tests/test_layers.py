@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "vae_lab"
 
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
-    {"training", "scoring"},
+    {"training", "scoring", "explorer"},
     {"module", "data", "callbacks", "runs", "loggers", "report", "results", "environment"},
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
     {"vae", "ladder"},
@@ -28,6 +28,10 @@ MAY_IMPORT = {
     "lightning": {"module", "data", "callbacks", "loggers", "training"},
     "lightning_fabric": set(),
     "pytorch_lightning": set(),
+    "fastapi": {"explorer"},
+    "pydantic": {"explorer"},
+    "starlette": {"explorer"},
+    "uvicorn": set(),
 }
 
 

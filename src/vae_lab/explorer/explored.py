@@ -15,6 +15,7 @@ from vae_lab.data import MNISTDataModule
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.distributions import DiagonalGaussian
 from vae_lab.evaluation import active_units, rate_per_dim
+from vae_lab.likelihoods import Pixels
 from vae_lab.objectives import elbo_parts
 from vae_lab.posteriors import Deterministic
 from vae_lab.vae import VAE, Draw
@@ -68,7 +69,7 @@ class ExploredRun:
             self.means = torch.cat([model.encode(x).mean for x in images.split(BATCH)]).float()
         if not self.means.isfinite().all():
             raise ValueError(f"the encoder of {run_dir} returns numbers that are not finite")
-        self._pixels = data.pixels
+        self._pixels: Pixels = data.pixels
         self._run_dir = run_dir
         self._name = str(config.name)
         self._rate = None if self.is_autoencoder else rate_per_dim(model, images)

@@ -54,7 +54,10 @@ def page(explored: Sequence[ExploredRun]) -> str:
 
 
 def bundle(name: str, known: set[str] | None = None) -> list[str]:
-    """Return a module of the page and, before it, each that it imports, as one script's parts."""
+    """Return a module of the page and, before it, each that it imports, as one script's parts.
+
+    They share one scope, so no two modules may give a thing the same name.
+    """
     known = set() if known is None else known
     known.add(name)
     source = (PAGE / name).read_text()
@@ -95,7 +98,7 @@ def latents_on(run: ExploredRun, axes: list[dict[str, Any]]) -> Tensor:
     directions = torch.tensor([axis["direction"] for axis in axes])
     mean = run.means.mean(0)
     steps = [
-        torch.linspace(*axis["range"], SIZE) + axis["offset"] - mean @ direction
+        torch.linspace(axis["range"][0], axis["range"][1], SIZE) + axis["offset"] - mean @ direction
         for axis, direction in zip(axes, directions, strict=True)
     ]
     if len(steps) == 1:

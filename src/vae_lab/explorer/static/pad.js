@@ -3,9 +3,9 @@
 import { PIXELS, paint } from "./pixels.js";
 import { toDigit, trace } from "./raster.js";
 
-const THICK = 0.085; // of the pad
-const STEP = 0.05; // of the pad, per arrow key
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const PEN_WIDTH = 0.085; // of the pad
+const PEN_STEP = 0.05; // of the pad, per arrow key
+const PEN_ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class DrawingPad {
   #canvas;
@@ -58,9 +58,9 @@ export class DrawingPad {
   }
 
   #key(event) {
-    const direction = ARROWS[event.key];
+    const direction = PEN_ARROWS[event.key];
     if (direction) {
-      this.#pen = this.#pen.map((v, i) => Math.min(0.95, Math.max(0.05, v + STEP * direction[i])));
+      this.#pen = this.#pen.map((v, i) => Math.min(0.95, Math.max(0.05, v + PEN_STEP * direction[i])));
       if (this.#isDown) this.#extend([this.#pen]);
       else this.#draw();
     } else if (event.key === " ") {
@@ -100,7 +100,7 @@ export class DrawingPad {
     canvas.width = canvas.height = size;
     const context = canvas.getContext("2d");
     const large = this.#strokes.map((stroke) => stroke.map((point) => point.map((v) => v * size)));
-    trace(context, large, THICK * size);
+    trace(context, large, PEN_WIDTH * size);
     if (canvas.matches(":focus-visible")) this.#drawPen(context, size);
   }
 
