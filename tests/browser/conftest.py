@@ -31,10 +31,7 @@ def visit(browser):
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "console",
-            lambda message: message.type in ("error", "warning") and problems.append(message.text),
-        )
+        page.on("console", lambda said: said.type == "error" and problems.append(said.text))
         page.goto(address)
         return page
 

@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from script_runner import run_script
 
 from explorable_runs import SMALL, write_run
-from script_runner import run_script
 from vae_lab.explorer import standalone
 from vae_lab.explorer.explored import ExploredRun
 
-pytest.importorskip("fastapi", reason="the explorer's server needs the extra [app]")
 uvicorn = pytest.importorskip("uvicorn", reason="the explorer's server needs the extra [app]")
-from vae_lab.explorer.app import create_app
 
 PIXELS = """canvas => Array.from(
     canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
@@ -31,7 +29,7 @@ def trained(tmp_path_factory, mnist_root):
     """A run with two latents that tells some digits apart."""
     folder = tmp_path_factory.mktemp("runs") / "trained"
     overrides = ("experiment=manifold_2d", "model.encoder.hidden_sizes=[256]")
-    return ExploredRun(write_run(folder, mnist_root, *overrides, steps=300))
+    return ExploredRun(write_run(folder, mnist_root, *overrides, steps=200))
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +47,12 @@ def others(tmp_path_factory, mnist_root):
 @pytest.fixture(scope="module")
 def serve():
     """Serves runs from a thread of this process; returns the address."""
+    app = pytest.importorskip("vae_lab.explorer.app", reason="needs the extra [app]")
     servers = []
 
     def start(*explored):
-        app = create_app(explored, ["127.0.0.1"])
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        served = app.create_app(explored, ["127.0.0.1"])
+        server = uvicorn.Server(uvicorn.Config(served, log_level="warning"))
         listener = socket.create_server(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -264,7 +263,8 @@ def test_the_command_makes_the_image_that_is_shown(explore, one, tmp_path):
     python, script, *arguments = shlex.split(command)
     assert (python, script) == ("python", "scripts/generate.py")
     run_script("generate", *arguments, "--output", tmp_path / "picture.png")
-    assert Image.open(tmp_path / "picture.png").size[0] > 28
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width > 28
 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy").click()
@@ -367,7 +367,7 @@ def test_one_class_can_be_shown_alone(explore, one):
 def test_a_server_that_has_gone_is_reported(visit, serve, trained):
     page = visit(serve(trained))
     page.wait_for_selector("body[data-ready]")
-    page.evaluate("window.fetch = () => Promise.reject(new TypeError())")
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError()); }")
     plane(page).hover(position={"x": 100, "y": 100})
     page.get_by_role("alert").get_by_text("The server does not answer").wait_for()
 
