@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.52, 0.65), (0.45, 0.85)]
 DESK = {"viewport": {"width": 1360, "height": 900}}
+TALL = {"viewport": {"width": 1280, "height": 1190}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
-COLORS = 192  # of the palette, to keep files small
 
 
 def prepare(page: Page) -> None:
@@ -51,7 +51,7 @@ def take(browser: Browser, address: str, name: str, whole: bool, **options: obje
     prepare(page)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
     path = FOLDER / f"{name}.png"
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.save(path, optimize=True)
     context.close()
     print(f"{path}  {path.stat().st_size // 1024} kB")
 
@@ -68,7 +68,7 @@ def main() -> None:
         path = shutil.which("chromium")
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         if arguments.compare:
-            take(browser, arguments.address, "explorer_compare", True, **DESK)
+            take(browser, arguments.address, "explorer_compare", False, **TALL)
             return
         take(browser, arguments.address, "explorer", True, **DESK, color_scheme="light")
         take(browser, arguments.address, "explorer_dark", True, **DESK, color_scheme="dark")

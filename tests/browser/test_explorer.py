@@ -227,9 +227,9 @@ def test_an_interpolation_between_two_points_is_picked_and_played(explore, one, 
     seen = set()
     wait_until(lambda: seen.add(tuple(coordinates(page))) or len(seen) > 4)
     page.get_by_role("button", name="Pause").click()
-    page.get_by_label("From A to B").fill("0")
+    page.get_by_role("slider", name="From A to B").fill("0")
     assert coordinates(page) == start
-    page.get_by_label("From A to B").fill("1")
+    page.get_by_role("slider", name="From A to B").fill("1")
     end = coordinates(page)
     for x, y in seen:  # all of them on the straight line
         along = (x - start[0]) / (end[0] - start[0])

@@ -1,6 +1,6 @@
 /**
- * Wrap `work` so that it never queues: one call at a time, at most one a frame, and whatever came
- * in between is skipped but for the newest.
+ * Wrap `work` so that it never queues: one call at a time, and whatever came in between is skipped
+ * but for the newest. The browser gives pointer events once a frame, so this needs no wait of its own.
  */
 export function latestOnly(work) {
   let next = null;
@@ -9,7 +9,6 @@ export function latestOnly(work) {
   async function drain() {
     isBusy = true;
     while (next) {
-      await new Promise(requestAnimationFrame);
       const { input } = next;
       next = null;
       await work(input);
