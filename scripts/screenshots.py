@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.52, 0.65), (0.45, 0.85)]
 DESK = {"viewport": {"width": 1360, "height": 900}}
-TALL = {"viewport": {"width": 1280, "height": 1190}}
+TALL = {"viewport": {"width": 1100, "height": 1120}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 
 
@@ -39,6 +39,7 @@ def prepare(page: Page) -> None:
     page.wait_for_timeout(1500)
     page.get_by_role("button", name="B here").click()
     page.wait_for_selector(".strip:not([hidden])")
+    page.get_by_role("slider", name="From A to B").fill("1")
     page.wait_for_timeout(1000)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
 
