@@ -2,9 +2,6 @@
 
 import re
 import shlex
-import socket
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -12,124 +9,8 @@ import torch
 from PIL import Image
 from script_runner import run_script
 
-from explorable_runs import SMALL, write_run
+from explorer_page import assert_decoded, coordinates, draw_seven, plane, shown, wait_until
 from vae_lab.explorer import standalone
-from vae_lab.explorer.explored import ExploredRun
-
-uvicorn = pytest.importorskip("uvicorn", reason="the explorer's server needs the extra [app]")
-
-PIXELS = """canvas => Array.from(
-    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
-).filter((_, i) => i % 4 == 0)"""
-SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.52, 0.65), (0.45, 0.85)]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, mnist_root):
-    """A run with two latents that tells some digits apart."""
-    folder = tmp_path_factory.mktemp("runs") / "trained"
-    overrides = ("experiment=manifold_2d", "model.encoder.hidden_sizes=[256]")
-    return ExploredRun(write_run(folder, mnist_root, *overrides, steps=200))
-
-
-@pytest.fixture(scope="module")
-def others(tmp_path_factory, mnist_root):
-    """Two untrained runs: five latents, and an autoencoder."""
-    folder = tmp_path_factory.mktemp("runs")
-    return [
-        ExploredRun(write_run(folder / "five", mnist_root, *SMALL, "latent_dim=5")),
-        ExploredRun(
-            write_run(folder / "plain", mnist_root, *SMALL, "latent_dim=2", "objective=autoencoder")
-        ),
-    ]
-
-
-@pytest.fixture(scope="module")
-def serve():
-    """Serves runs from a thread of this process; returns the address."""
-    app = pytest.importorskip("vae_lab.explorer.app", reason="needs the extra [app]")
-    servers = []
-
-    def start(*explored):
-        served = app.create_app(explored, ["127.0.0.1"])
-        server = uvicorn.Server(uvicorn.Config(served, log_level="warning"))
-        listener = socket.create_server(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        servers.append((server, thread, listener))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    for server, thread, listener in servers:
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
-@pytest.fixture(scope="module")
-def one(serve, trained):
-    return serve(trained)
-
-
-@pytest.fixture(scope="module")
-def three(serve, trained, others):
-    return serve(trained, *others)
-
-
-@pytest.fixture
-def explore(visit):
-    """Opens the explorer and waits until it is ready."""
-
-    def open_page(address, **options):
-        page = visit(address, **options)
-        page.wait_for_selector("body[data-ready]")
-        page.wait_for_selector("article[data-latency]")
-        return page
-
-    return open_page
-
-
-def coordinates(page, card=0):
-    text = page.locator(".coordinates").nth(card).inner_text().replace("−", "-")
-    return [float(number) for number in text.strip("()").split(",")]
-
-
-def shown(page, selector=".decoded", card=0):
-    """Return the pixels of a canvas, (28, width)."""
-    return np.array(page.locator(selector).nth(card).evaluate(PIXELS)).reshape(28, -1)
-
-
-def wait_until(condition, seconds=10):
-    """Wait for what the page does a few frames later."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
-def assert_decoded(page, run, card=0):
-    """Assert that the image shown becomes the one decoded at the coordinates shown."""
-
-    def difference():
-        expected = run.decode(torch.tensor([coordinates(page, card)]))[0, 0].numpy()
-        return np.abs(shown(page, card=card) - expected).max()
-
-    wait_until(lambda: difference() <= 2)  # coordinates are shown with three digits
-
-
-def draw_seven(page):
-    box = page.locator("#pad").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=5)
-    page.mouse.up()
-    page.wait_for_selector(".explained:not([hidden])")
-
-
-def plane(page, card=0):
-    return page.locator(".plane").nth(card)
 
 
 def test_moving_the_mouse_decodes_the_point_below_it(explore, one, trained):
