@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "vae_lab"
 
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
-    {"training", "scoring", "export", "hub", "pretrained", "trained"},
+    {"training", "scoring", "export", "hub", "pretrained", "trained", "explorer"},
     {"experiment", "sweeps"},
     {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "reporting",
      "results", "search", "environment", "extras"},
@@ -27,19 +27,16 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 MAY_IMPORT = {
     "hydra": {"training", "runs", "sweeps", "search", "reporting"},
     "omegaconf": {"training", "experiment", "runs", "sweeps", "search", "loggers", "reporting"},
-    "lightning": {
-        "module",
-        "data",
-        "callbacks",
-        "checkpoints",
-        "loggers",
-        "experiment",
-        "training",
-    },
+    "lightning": {"module", "data", "callbacks", "checkpoints", "loggers", "experiment",
+                  "training"},
     "lightning_fabric": set(),
     "pytorch_lightning": set(),
+    "fastapi": {"explorer"},
+    "pydantic": {"explorer"},
+    "starlette": {"explorer"},
+    "uvicorn": set(),
     "huggingface_hub": {"hub"},
-}
+}  # fmt: skip
 
 
 def imported_names(node):

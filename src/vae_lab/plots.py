@@ -101,11 +101,22 @@ def project_to_plane(codes: Tensor, labels: Tensor) -> tuple[Tensor, tuple[str, 
             return torch.column_stack([codes[:, 0], labels]), ("z₁", "class")
         case 2:
             return codes, ("z₁", "z₂")
-    centred = codes - codes.mean(0)
-    _, singular_values, directions = torch.linalg.svd(centred, full_matrices=False)
-    explained = singular_values.square() / singular_values.square().sum().clamp_min(1e-12)
+    mean, directions, explained = principal_components(codes)
     names = [f"PC {i + 1} ({explained[i]:.0%} of the variance)" for i in range(2)]
-    return centred @ directions[:2].T, (names[0], names[1])
+    return (codes - mean) @ directions[:2].T, (names[0], names[1])
+
+
+def principal_components(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean of codes (N, D), their principal directions, and what these explain.
+
+    Returns:
+        The mean (D,), the directions as rows (min(N, D), D), and the share of the variance of each
+        (min(N, D),), the largest first.
+    """
+    mean = codes.mean(0)
+    _, singular_values, directions = torch.linalg.svd(codes - mean, full_matrices=False)
+    shares = singular_values.square() / singular_values.square().sum().clamp_min(1e-12)
+    return mean, directions, shares
 
 
 def plane_coordinates(size: int, spacing: str, extent: float) -> Tensor:

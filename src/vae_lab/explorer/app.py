@@ -1,0 +1,114 @@
+"""The explorer's server: a page, what it shows, and two questions that the page asks of models.
+
+==========================================  ====================================================
+``GET /``                                   the page
+``GET /api/explorer``                       the runs, and the colours of the classes
+``GET /api/runs/{run}/digits``              posterior means, float32, then classes, one byte each
+``GET /api/runs/{run}/digits/{digit}``      the pixels of a test image, one byte each
+``POST /api/runs/{run}/decode``             ``{"z": [[…], …]}`` → E[x|z], one byte per pixel
+``POST /api/runs/{run}/encode``             ``{"pixels": "…"}`` → q(z|x), reconstruction, ELBO
+==========================================  ====================================================
+
+Malformed input is answered with 422 and the field that is wrong.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.staticfiles import StaticFiles
+
+from vae_lab import plots
+from vae_lab.explorer.explored import ExploredRun
+from vae_lab.explorer.guards import BoundedBodies, ForbiddingHeaders
+from vae_lab.explorer.messages import Latents, Picture
+
+PAGE = Path(__file__).with_name("static")
+MOST_COMPLAINTS = 10
+
+
+def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI:
+    """Return the application that shows runs.
+
+    Args:
+        explored: the runs.
+        hosts: the names under which the server may be addressed. A page of another site that has
+            its own name lead here is refused.
+    """
+    app = FastAPI(title="vae-lab explorer", openapi_url=None)
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.add_middleware(ForbiddingHeaders)
+    app.add_exception_handler(RequestValidationError, _name_the_field)
+
+    # Coroutines, so that requests are computed one after the other: torch has every core for each.
+
+    @app.get("/api/explorer")
+    async def explorer() -> dict[str, Any]:
+        return describe(explored)
+
+    @app.get("/api/runs/{run}/digits")
+    async def digits(run: int) -> Response:
+        chosen = _choose(explored, run)
+        return _binary(chosen.means.numpy().tobytes() + chosen.labels.numpy().tobytes())
+
+    @app.get("/api/runs/{run}/digits/{digit}")
+    async def original(run: int, digit: int) -> Response:
+        return _binary(_choose(_choose(explored, run).originals, digit).numpy().tobytes())
+
+    @app.post("/api/runs/{run}/decode")
+    async def decode(run: int, latents: Latents) -> Response:
+        chosen = _choose(explored, run)
+        expected = chosen.model.latent_dim
+        for row, z in enumerate(latents.z):
+            if len(z) != expected:
+                raise _refusal(f"takes {expected} numbers for this run, got {len(z)}", "z", row)
+        return _binary(
+            chosen.decode(torch.tensor(latents.z, dtype=torch.float32)).numpy().tobytes()
+        )
+
+    @app.post("/api/runs/{run}/encode")
+    async def encode(run: int, picture: Picture) -> dict[str, Any]:
+        chosen = _choose(explored, run)
+        expected, got = math.prod(chosen.model.image_shape), len(picture.pixels)
+        if got != expected:
+            raise _refusal(f"takes {expected} bytes, one per pixel, got {got}", "pixels")
+        return chosen.encode(picture.pixels)
+
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+def describe(explored: Sequence[ExploredRun]) -> dict[str, Any]:
+    """Return the runs and the colours of the classes, as JSON has it."""
+    return {"colors": plots.CLASS_COLORS, "runs": [run.describe() for run in explored]}
+
+
+def _choose(things: Any, index: int) -> Any:  # noqa: ANN401
+    if not 0 <= index < len(things):
+        raise HTTPException(404)
+    return things[index]
+
+
+def _binary(content: bytes) -> Response:
+    return Response(content, media_type="application/octet-stream")
+
+
+def _refusal(message: str, *field: str | int) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", *field), "msg": message}])
+
+
+async def _name_the_field(request: Request, error: Exception) -> JSONResponse:
+    """Answer 422 without repeating the input, which may hold what JSON cannot: NaN."""
+    assert isinstance(error, RequestValidationError)
+    complaints = [
+        {"field": ".".join(map(str, one["loc"][1:])) or "body", "message": one["msg"]}
+        for one in error.errors()[:MOST_COMPLAINTS]
+    ]
+    return JSONResponse({"detail": complaints}, 422)

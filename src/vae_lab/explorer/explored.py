@@ -1,0 +1,204 @@
+"""A run as the explorer sees it: what to show of it, and what to compute when asked."""
+
+import base64
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vae_lab import plots, runs
+from vae_lab.data import MNISTDataModule
+from vae_lab.data.binarization import Binarization, binarize_once, to_float
+from vae_lab.distributions import DiagonalGaussian
+from vae_lab.evaluation import active_units, rate_per_dim
+from vae_lab.likelihoods import Pixels
+from vae_lab.objectives import elbo_parts
+from vae_lab.posteriors import Deterministic
+from vae_lab.vae import VAE, Draw
+
+DIGITS = 2000  # test images shown on the plane
+BATCH = 500
+ELBO_SAMPLES = 64
+NOISE_SEED = 0
+PRIOR_EXTENT = 3.0  # standard deviations of the prior that are shown at least
+TAIL = 0.001  # share of the codes that may lie outside on either side
+MARGIN = 1.05
+PLANE = 2
+MOST_RUNS = 4
+
+
+class ExploredRun:
+    """A trained model, its test images encoded once, and the axes to look along.
+
+    Everything computed is the same at every call: the noise behind an ELBO is fixed.
+
+    Args:
+        run_dir: the run directory; the command to copy names it as given here.
+
+    Attributes:
+        labels: class of each test image shown, bytes (N,).
+        means: its posterior mean, float32 (N, D).
+        originals: its pixels before binarisation, bytes (N, C, H, W).
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run, or its checkpoint or its data are missing.
+        ValueError: if its model has several groups of latents, or returns no finite numbers.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        config = runs.load_config(run_dir)
+        model: Any = runs.load_model(run_dir)
+        if not isinstance(model, VAE):
+            raise ValueError(
+                f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
+                "explorer shows models with one group, such as model=mlp or model=conv"
+            )
+        data: MNISTDataModule = runs.instantiate(config.data)
+        data.prepare_data()
+        data.setup("test")
+        images = data.images("test", DIGITS)
+        self.model = model
+        self.is_autoencoder = isinstance(model.posterior, Deterministic)
+        self.labels = data.splits["test"].labels[:DIGITS].to(torch.uint8)
+        self.originals = to_bytes(data.originals("test")[:DIGITS])
+        with torch.no_grad():
+            self.means = torch.cat([model.encode(x).mean for x in images.split(BATCH)]).float()
+        if not self.means.isfinite().all():
+            raise ValueError(f"the encoder of {run_dir} returns numbers that are not finite")
+        self._pixels: Pixels = data.pixels
+        self._run_dir = run_dir
+        self._name = str(config.name)
+        self._rate = None if self.is_autoencoder else rate_per_dim(model, images)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page has to know, as JSON has it.
+
+        ``importance`` of a latent is its KL in nats, or the variance of its mean where no KL is
+        known in closed form; ``order`` sorts by it.
+        """
+        importance = self.means.var(0) if self._rate is None else torch.tensor(self._rate)
+        order = importance.argsort(descending=True).tolist()
+        suffix = self.model.likelihood.suffix(self._pixels)
+        return {
+            "name": self._name,
+            "folder": self._run_dir.resolve().name,
+            "command": f"python scripts/generate.py {shlex.quote(str(self._run_dir))}",
+            "kind": "autoencoder" if self.is_autoencoder else "VAE",
+            "latents": self.model.latent_dim,
+            "digits": len(self.means),
+            "start": self.means.mean(0).tolist(),
+            "elbo": None if self.is_autoencoder else "ELBO" + suffix.replace("_bce", " (BCE)"),
+            "binary": self._pixels == "binary",
+            "importance": importance.tolist(),
+            "importance_unit": "variance" if self._rate is None else "nats",
+            "order": order,
+            "active": active_units(self.means).tolist(),
+            "axes": self.axes(order),
+        }
+
+    def axes(self, order: list[int]) -> list[dict[str, Any]]:
+        """Return the axes to choose from; the first two span the plane that is shown first.
+
+        On an axis, z lies at ``direction`` · z − ``offset``; ``latent`` is the number of the latent
+        that it follows, from 0. All ranges have the same length, so that every plane is a square.
+        Beyond two latents the first two principal components come first, then the latents in
+        ``order``.
+        """
+        count = self.model.latent_dim
+        shown = sorted(order) if count <= PLANE else order
+        directions, names = torch.eye(count)[shown], [f"z{_subscript(d + 1)}" for d in shown]
+        offsets = torch.zeros(count)
+        latents: list[int | None] = [*shown]
+        if count > PLANE:
+            mean, components, shares = plots.principal_components(self.means)
+            directions = torch.cat([components[:PLANE], directions])
+            offsets = torch.cat([components[:PLANE] @ mean, offsets])
+            names = [f"PC {i + 1} ({shares[i]:.0%})" for i in range(PLANE)] + names
+            latents = [None] * PLANE + latents
+        ranges = [self._range(values) for values in (self.means @ directions.T - offsets).T]
+        half = MARGIN * max(high - low for low, high in ranges) / 2
+        return [
+            {
+                "name": name,
+                "latent": latent,
+                "direction": direction.tolist(),
+                "offset": offset.item(),
+                "range": [(low + high) / 2 - half, (low + high) / 2 + half],
+            }
+            for name, latent, direction, offset, (low, high) in zip(
+                names, latents, directions, offsets, ranges, strict=True
+            )
+        ]
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Return E[x|z] as bytes (N, C, H, W) for latents (N, D)."""
+        return to_bytes(self.model.decode(z).mean)
+
+    @torch.no_grad()
+    def encode(self, pixels: bytes) -> dict[str, Any]:
+        """Describe q(z|x) of one image, C·H·W bytes, and how well it is explained.
+
+        A model of binary pixels sees grey values of 128 and more as white, and others as black.
+
+        Returns:
+            ``mean`` (D,); ``covariance`` (D²,), row by row; ``image``, E[x|z] at the mean in
+            base64; ``elbo``, ``reconstruction`` and ``kl`` in nats. An autoencoder has neither
+            covariance nor bound: these are None.
+        """
+        image = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)
+        image = image.reshape(1, *self.model.image_shape)
+        if self._pixels == "binary":
+            image = binarize_once(image, Binarization.THRESHOLD, NOISE_SEED)
+        x = to_float(image)
+        q = self.model.encode(x)
+        answer: dict[str, Any] = {
+            "mean": q.mean[0].tolist(),
+            "image": base64.b64encode(self.decode(q.mean).numpy().tobytes()).decode(),
+            **dict.fromkeys(("covariance", "elbo", "reconstruction", "kl")),
+        }
+        if self.is_autoencoder:
+            return answer
+        with torch.random.fork_rng([]):
+            torch.manual_seed(NOISE_SEED)
+            draw = self.model.draw(x, ELBO_SAMPLES)
+        parts = {name: nats.item() for name, nats in elbo_parts(draw).items()}
+        return answer | parts | {"covariance": covariance(q, draw).flatten().tolist()}
+
+    def _range(self, values: Tensor) -> tuple[float, float]:
+        low, high = values.quantile(torch.tensor([TAIL, 1 - TAIL])).tolist()
+        if not self.is_autoencoder:
+            return min(low, -PRIOR_EXTENT), max(high, PRIOR_EXTENT)
+        return (low, high) if not math.isclose(low, high) else (low - 1, high + 1)
+
+
+def open_runs(run_dirs: list[Path]) -> list[ExploredRun]:
+    """Open the runs to look at side by side.
+
+    Raises:
+        FileNotFoundError: if one is missing, or misses something.
+        ValueError: if there are more than four, or one cannot be shown.
+    """
+    if len(run_dirs) > MOST_RUNS:
+        raise ValueError(f"at most {MOST_RUNS} runs fit side by side, got {len(run_dirs)}")
+    return [ExploredRun(run_dir) for run_dir in run_dirs]
+
+
+def covariance(q: Distribution, draw: Draw) -> Tensor:
+    """Return the covariance of q(z|x) for one image, (D, D); of samples where it has no formula."""
+    if isinstance(q, DiagonalGaussian):
+        return q.variance[0].diag()
+    return torch.atleast_2d(torch.cov(draw.z[:, 0].T))
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Map grey values 0…1 to bytes 0…255, same shape; what lies outside is clipped."""
+    return images.nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def _subscript(number: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))

@@ -1,0 +1,121 @@
+/** What lies still on the plane: rules, numbers, and the test digits coloured by class. */
+
+import { disc } from "./marks.js";
+
+const FAINT = 0.07;
+const STRONG = 0.72;
+
+/**
+ * @param context of a canvas in CSS pixels.
+ * @param style the computed style that holds the colours.
+ * @param digits `means` and `labels` of the test digits.
+ * @param colors of the classes.
+ * @param only the class to show alone, or null.
+ */
+export function drawBackdrop(context, style, frame, { digits, colors, only }) {
+  // a little ink lifts pale colours from a light ground, and dark ones from a dark ground
+  const text = style.getPropertyValue("--text");
+  const inks = colors.map((color) => `color-mix(in oklab, ${color} 85%, ${text})`);
+  drawRules(context, style, frame);
+  const [left, bottom] = frame.toScreen(frame.ranges.map(([low]) => low));
+  const [right, top] = frame.toScreen(frame.ranges.map(([, high]) => high));
+  context.save();
+  context.beginPath();
+  context.rect(left, top, right - left, bottom - top);
+  context.clip();
+  const radius = Math.max(1.6, frame.width / 260);
+  const places = digits.means.map((z, i) => frame.place(z, digits.labels[i]));
+  places.forEach((place, i) => {
+    const label = digits.labels[i];
+    context.globalAlpha = only === null || label === only ? STRONG : FAINT;
+    context.fillStyle = inks[label];
+    context.beginPath();
+    context.arc(...place, radius, 0, 2 * Math.PI);
+    context.fill();
+  });
+  context.globalAlpha = 1;
+  if (!frame.isFlat) drawNames(context, style, places, { frame, digits, colors: inks, only });
+  context.restore();
+}
+
+function drawRules(context, style, frame) {
+  const [[left, right], [bottom, top]] = frame.ranges;
+  context.lineWidth = 1;
+  context.font = `12px ${style.fontFamily}`;
+  for (const x of ticks(left, right)) {
+    const [column, row] = frame.toScreen([x, bottom]);
+    rule(context, style, x === 0, [column, row], frame.toScreen([x, top]));
+    context.textAlign = "center";
+    context.fillText(signed(x), column, row + 15);
+  }
+  for (const y of frame.isFlat ? Array(10).keys() : ticks(bottom, top)) {
+    const [column, row] = frame.toScreen([left, y]);
+    rule(context, style, y === 0 && !frame.isFlat, [column, row], frame.toScreen([right, y]));
+    context.textAlign = "right";
+    context.fillText(signed(y), column - 6, row + 4);
+  }
+  context.fillStyle = style.getPropertyValue("--text");
+  context.font = `600 12px ${style.fontFamily}`;
+  const [end, floor] = frame.toScreen([right, bottom]);
+  context.fillText(frame.plane[0].name, end, floor + 36);
+  const [start, ceiling] = frame.toScreen([left, top]);
+  context.textAlign = "left";
+  context.fillText(frame.plane[1]?.name ?? "class", start, ceiling - 12);
+}
+
+function rule(context, style, isZero, from, to) {
+  context.strokeStyle = style.getPropertyValue(isZero ? "--axis" : "--rule");
+  context.fillStyle = style.getPropertyValue("--quiet");
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(...to);
+  context.stroke();
+}
+
+/** Write each class at its median, so that no one has to tell ten colours apart. */
+function drawNames(context, style, places, { frame, digits, colors, only }) {
+  const names = colors
+    .map((color, label) => ({ color, label, mine: places.filter((_, i) => digits.labels[i] === label) }))
+    .filter(({ label, mine }) => mine.length && (only === null || only === label))
+    .map(({ color, label, mine }) => ({ color, label, place: [0, 1].map((axis) => median(mine, axis)) }));
+  const size = Math.min(25, Math.max(19, frame.width / 18));
+  keepApart(names.map(({ place }) => place), size);
+  for (const { color, label, place } of names) {
+    disc(context, ...place, size / 2 - 1, style.getPropertyValue("--surface"), color);
+    context.fillStyle = style.getPropertyValue("--text");
+    context.font = `700 ${size / 1.9}px ${style.fontFamily}`;
+    context.textAlign = "center";
+    context.fillText(label, place[0], place[1] + size / 5.5);
+  }
+}
+
+/** Push places apart, in place, until none are nearer than `least`. */
+function keepApart(places, least) {
+  for (let round = 0; round < 50; round++) {
+    for (const [i, one] of places.entries()) {
+      for (const other of places.slice(i + 1)) {
+        const away = one.map((value, axis) => value - other[axis] + (axis - 0.5) * 1e-3);
+        const distance = Math.hypot(...away);
+        if (distance >= least) continue;
+        const push = away.map((value) => (value / distance) * (least - distance) * 0.5);
+        push.forEach((value, axis) => {
+          one[axis] += value;
+          other[axis] -= value;
+        });
+      }
+    }
+  }
+}
+
+const median = (points, axis) =>
+  points.map((point) => point[axis]).sort((p, q) => p - q)[points.length >> 1];
+
+const signed = (value) => String(Number(value.toFixed(3))).replace("-", "−");
+
+/** Four to nine round numbers in a range. */
+function ticks(low, high) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 4));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power * 9 >= high - low);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}

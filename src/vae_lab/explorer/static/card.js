@@ -1,0 +1,178 @@
+/** One run: its plane, the image decoded at a point of it, and what it makes of a drawing. */
+
+import { between, moveTo } from "./geometry.js";
+import { latestOnly } from "./latest.js";
+import { fromBase64, paint } from "./pixels.js";
+import { PlaneView } from "./plane.js";
+import { Sliders } from "./sliders.js";
+
+const STRIP = 9; // images of an interpolation shown in a row
+
+export class RunCard {
+  #run;
+  #element;
+  #plane;
+  #view;
+  #sliders;
+  #digits;
+  #ends = { a: null, b: null };
+  #decode;
+  #showStrip;
+
+  /**
+   * @param run from the server, or embedded in the page.
+   * @param parent gets the card.
+   * @param colors of the classes.
+   * @param actions of the plane, and `slide`, `report`.
+   */
+  constructor(run, parent, colors, actions) {
+    this.#run = run;
+    const { info } = run;
+    parent.append(document.getElementById("run").content.cloneNode(true));
+    this.#element = parent.lastElementChild;
+    this.z = info.start;
+    const facts = [info.kind, `${info.latents} latent${info.latents > 1 ? "s" : ""}`];
+    if (info.folder !== info.name) facts.push(info.folder);
+    this.#find(".title").textContent = info.name;
+    this.#find(".kind").textContent = facts.join(" · ");
+    const canvas = this.#find(".plane");
+    canvas.setAttribute("aria-label", `Latent plane of ${info.name}. Arrow keys move the point.`);
+    this.#view = new PlaneView(canvas, colors, actions);
+    this.#sliders = new Sliders(this.#find(".sliders"), info, (dimension, value) => {
+      actions.slide();
+      this.setLatent(this.z.with(dimension, value), performance.now());
+    });
+    if (!run.canEncode && info.latents > 2) this.#sliders.disable();
+    this.#decode = this.#latest(({ z, since }) => this.#showDecoded(z, since), actions.report);
+    this.encode = this.#latest((pixels) => this.#showEncoded(pixels), actions.report);
+    this.#showStrip = this.#latest((ends) => this.#decodeStrip(ends), actions.report);
+    this.#find(".copy").addEventListener("click", () => this.#copy());
+    this.#buildAxes();
+  }
+
+  async start() {
+    this.#digits = await this.#run.digits();
+    this.#choosePlane();
+    this.setLatent(this.#run.info.start);
+  }
+
+  /** Move to a point of the plane, and along it alone. */
+  moveTo(point, since) {
+    this.setLatent(moveTo(this.#plane, this.z, point.slice(0, this.#plane.length)), since);
+  }
+
+  /** Decode `z`; `since` is when the wish arose, to tell how long it took. */
+  setLatent(z, since = performance.now()) {
+    this.z = z;
+    this.#view.mark({ z });
+    this.#sliders.show(z);
+    const numbers = z.map((value) => value.toFixed(3));
+    this.#find(".coordinates").textContent = `(${numbers.join(", ").replaceAll("-", "−")})`;
+    const [command, point] = this.#find(".command").children;
+    command.textContent = this.#run.info.command;
+    point.textContent = `--at=${numbers.join(",")}`;
+    this.#decode({ z, since });
+  }
+
+  hold(isHeld) {
+    this.#view.mark({ isHeld });
+    this.#find(".held").hidden = !isHeld;
+  }
+
+  highlight = (only) => this.#view.highlight(only);
+
+  refresh = () => this.#view.refresh();
+
+  /** Make the point of now an end of the interpolation, "a" or "b". */
+  setEnd(name) {
+    this.#ends[name] = this.z;
+    this.#view.mark(this.#ends);
+    const { a, b } = this.#ends;
+    if (a && b) this.#showStrip([a, b]);
+  }
+
+  /** Show the point at `t` of the interpolation. */
+  walk(t) {
+    this.setLatent(between(this.#ends.a, this.#ends.b, t));
+  }
+
+  #find = (selector) => this.#element.querySelector(selector);
+
+  #latest = (work, report) =>
+    latestOnly(async (input) => {
+      try {
+        await work(input);
+        report(null);
+      } catch (error) {
+        report(error.message);
+      }
+    });
+
+  async #showDecoded(z, since) {
+    paint(this.#find(".decoded"), await this.#run.decode([z]));
+    const milliseconds = performance.now() - since;
+    this.#find(".latency").textContent = `${milliseconds.toFixed(0)} ms`;
+    this.#element.dataset.latency = milliseconds;
+  }
+
+  async #showEncoded(pixels) {
+    if (!pixels) {
+      this.#view.mark({ posterior: null });
+      this.#find(".explained").hidden = true;
+      return;
+    }
+    const found = await this.#run.encode(pixels);
+    const number = (value) => value.toFixed(1).replace("-", "−");
+    paint(this.#find(".given"), pixels);
+    paint(this.#find(".reconstruction"), fromBase64(found.image));
+    this.#find(".bound").hidden = found.elbo === null;
+    if (found.elbo !== null) {
+      this.#find(".elbo-name").textContent = this.#run.info.elbo;
+      this.#find(".elbo").textContent = number(found.elbo);
+      this.#find(".log-likelihood").textContent = number(found.reconstruction);
+      this.#find(".kl").textContent = number(found.kl);
+    }
+    this.#find(".explained").hidden = false;
+    this.#view.mark({ posterior: found });
+    this.setLatent(found.mean);
+  }
+
+  async #decodeStrip([a, b]) {
+    const steps = Array.from({ length: STRIP }, (_, i) => between(a, b, i / (STRIP - 1)));
+    paint(this.#find(".strip"), await this.#run.decode(steps));
+    this.#find(".strip").hidden = false;
+  }
+
+  #buildAxes() {
+    const { axes } = this.#run.info;
+    const selects = [this.#find(".horizontal"), this.#find(".vertical")];
+    this.#find(".field").classList.toggle("fixed", axes.length < 3 || !this.#run.canEncode);
+    selects.forEach((select, i) => {
+      axes.forEach(({ name }, index) => select.add(new Option(name, index)));
+      select.value = Math.min(i, axes.length - 1);
+      select.addEventListener("change", () => this.#choosePlane());
+    });
+  }
+
+  #choosePlane() {
+    const { axes } = this.#run.info;
+    const selects = [this.#find(".horizontal"), this.#find(".vertical")];
+    selects.forEach((select, i) => {
+      for (const option of select.options) option.disabled = option.value === selects[1 - i].value;
+    });
+    const chosen = selects.map((select) => axes[Number(select.value)]);
+    this.#plane = axes.length === 1 ? [axes[0]] : chosen;
+    this.#view.show(this.#plane, this.#digits);
+  }
+
+  async #copy() {
+    const command = this.#find(".command");
+    try {
+      await navigator.clipboard.writeText(command.textContent);
+      this.#find(".copy").textContent = "Copied";
+      setTimeout(() => (this.#find(".copy").textContent = "Copy"), 1500);
+    } catch {
+      getSelection().selectAllChildren(command); // no permission: ready for the user's own Ctrl-C
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/** The page: one card per run, and what they have in common. */
+
+import { RunCard } from "./card.js";
+import { openEmbedded } from "./grid.js";
+import { DrawingPad } from "./pad.js";
+import { openServer } from "./server.js";
+import { Walk } from "./walk.js";
+
+const element = (id) => document.getElementById(id);
+
+const cards = [];
+let isHeld = false; // the point stays where it is when the mouse moves on
+let picking = null; // the end of the interpolation that the next click sets
+
+function report(problem) {
+  element("problem").hidden = !problem;
+  element("problem").textContent = problem ?? "";
+}
+
+function hold(wish) {
+  isHeld = wish;
+  for (const card of cards) card.hold(isHeld);
+}
+
+function moveAll(point, event) {
+  walk.stop();
+  for (const card of cards) card.moveTo(point, event.timeStamp);
+}
+
+function setEnd(name) {
+  walk.stop();
+  for (const card of cards) card.setEnd(name);
+  element(`set-${name}`).classList.add("set");
+  if (element("set-a").classList.contains("set") && element("set-b").classList.contains("set")) {
+    walk.enable();
+  }
+}
+
+function pick(next) {
+  picking = next;
+  if (picking) hold(false);
+  document.body.classList.toggle("picking", Boolean(picking));
+  element("pick").setAttribute("aria-pressed", Boolean(picking));
+  element("hint").textContent = {
+    a: "Click on the plane where to begin.",
+    b: "Now click where to end.",
+  }[picking] ?? "From any point to any other, in a straight line."; // prettier-ignore
+}
+
+function press(point, event) {
+  moveAll(point, event);
+  if (!picking) {
+    hold(event.pointerType !== "mouse" || !isHeld);
+    return;
+  }
+  setEnd(picking);
+  pick(picking === "a" ? "b" : null);
+  if (!picking) walk.play();
+}
+
+const KEYS = {
+  a: () => setEnd("a"),
+  b: () => setEnd("b"),
+  p: () => walk.toggle(),
+  Escape: () => pick(null),
+};
+
+const actions = {
+  hover: (point, event) => isHeld || moveAll(point, event),
+  drag(point, event) {
+    if (event.type === "keydown") hold(true);
+    moveAll(point, event);
+  },
+  press,
+  key(event) {
+    KEYS[event.key]?.();
+    return event.key in KEYS;
+  },
+  slide() {
+    walk.stop();
+    hold(true);
+  },
+  report,
+};
+
+const walk = new Walk(element("progress"), element("play"), (t) => {
+  hold(true);
+  for (const card of cards) card.walk(t);
+});
+
+function buildClasses(colors) {
+  colors.forEach((color, label) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.style.setProperty("--class", color);
+    button.setAttribute("aria-pressed", "false");
+    button.setAttribute("aria-label", `Show class ${label} alone`);
+    button.addEventListener("click", () => {
+      const isOn = button.getAttribute("aria-pressed") !== "true";
+      for (const other of button.parentElement.children) other.setAttribute("aria-pressed", "false");
+      button.setAttribute("aria-pressed", String(isOn));
+      for (const card of cards) card.highlight(isOn ? label : null);
+    });
+    element("classes").append(button);
+  });
+}
+
+function buildDrawing(run) {
+  const pad = new DrawingPad(element("pad"), (pixels) => {
+    element("pad-hint").hidden = Boolean(pixels);
+    walk.stop();
+    if (pixels) hold(true);
+    for (const card of cards) card.encode(pixels);
+  });
+  element("clear").addEventListener("click", () => pad.clear());
+  element("test-digit").addEventListener("click", async () => {
+    try {
+      pad.show(await run.digit(Math.floor(Math.random() * run.info.digits)));
+    } catch (error) {
+      report(error.message);
+    }
+  });
+}
+
+function buildScheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const root = document.documentElement;
+  const refresh = () => cards.forEach((card) => card.refresh());
+  const isDark = () => (root.dataset.scheme ?? (dark.matches ? "dark" : "light")) === "dark";
+  dark.addEventListener("change", refresh);
+  element("scheme").addEventListener("click", () => {
+    root.dataset.scheme = isDark() ? "light" : "dark";
+    refresh();
+  });
+}
+
+async function start() {
+  const embedded = element("embedded");
+  const { colors, runs } = embedded ? await openEmbedded(embedded.textContent) : await openServer();
+  buildClasses(colors);
+  buildScheme();
+  document.body.dataset.runs = runs.length;
+  for (const run of runs) cards.push(new RunCard(run, element("runs"), colors, actions));
+  element("drawing").hidden = !runs[0].canEncode;
+  if (runs[0].canEncode) buildDrawing(runs[0]);
+  element("pick").addEventListener("click", () => pick(picking ? null : "a"));
+  for (const name of ["a", "b"]) element(`set-${name}`).addEventListener("click", () => setEnd(name));
+  pick(null);
+  await Promise.all(cards.map((card) => card.start()));
+  document.body.dataset.ready = "";
+}
+
+start().catch((error) => report(error.message));

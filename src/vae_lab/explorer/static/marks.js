@@ -1,0 +1,70 @@
+/** What moves on the plane: the point decoded, a posterior, and the ends of an interpolation. */
+
+import { ellipseOn } from "./geometry.js";
+
+const SIGMAS = 2; // of the ellipse
+const RING = 13; // of the cursor: leaves room for what it surrounds
+
+
+const ink = (style, name) => style.getPropertyValue(name);
+
+/** Stroke a path twice, the first time wider and in the colour of the ground, to stand out. */
+function outline(context, style, color, width, trace) {
+  for (const [thickness, paint] of [[width + 3, ink(style, "--surface")], [width, color]]) {
+    context.lineWidth = thickness;
+    context.strokeStyle = paint;
+    context.beginPath();
+    trace();
+    context.stroke();
+  }
+}
+
+export function disc(context, x, y, radius, fill, edge) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = fill;
+  context.fill();
+  context.lineWidth = 2;
+  context.strokeStyle = edge;
+  context.stroke();
+}
+
+export function drawLine(context, style, from, to) {
+  outline(context, style, ink(style, "--text"), 2, () => {
+    context.moveTo(...from);
+    context.lineTo(...to);
+  });
+}
+
+export function drawEnd(context, style, [x, y], name) {
+  disc(context, x, y, 11, ink(style, "--text"), ink(style, "--surface"));
+  context.fillStyle = ink(style, "--surface");
+  context.font = `700 13px ${style.fontFamily}`;
+  context.textAlign = "center";
+  context.fillText(name, x, y + 4.5);
+}
+
+/** Mark the mean, and two standard deviations around it where there is a covariance. */
+export function drawPosterior(context, style, frame, { mean, covariance }) {
+  const [x, y] = frame.place(mean);
+  const color = ink(style, "--mark");
+  if (covariance && !frame.isFlat) {
+    const { major, minor, angle } = ellipseOn(frame.plane, covariance);
+    const radii = [major, minor].map((radius) => Math.max(2, SIGMAS * radius * frame.scale));
+    outline(context, style, color, 2.5, () => {
+      context.ellipse(x, y, ...radii, -angle, 0, 2 * Math.PI);
+    });
+  }
+  disc(context, x, y, 2.5, color, color);
+}
+
+export function drawCursor(context, style, [x, y], isHeld) {
+  outline(context, style, ink(style, "--text"), 2, () => {
+    context.arc(x, y, RING, 0, 2 * Math.PI);
+    for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) {
+      context.moveTo(x + RING * dx, y + RING * dy);
+      context.lineTo(x + (RING + 6) * dx, y + (RING + 6) * dy);
+    }
+  });
+  if (isHeld) disc(context, x, y, 3, ink(style, "--text"), ink(style, "--text"));
+}

@@ -1,0 +1,60 @@
+/** Runs behind the server of scripts/explore.py. */
+
+import { toBase64 } from "./pixels.js";
+
+async function ask(path, question) {
+  const post = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(question),
+  };
+  let response;
+  try {
+    response = await fetch(path, question && post);
+  } catch {
+    throw new Error("The server does not answer. Is scripts/explore.py still running?");
+  }
+  if (!response.ok) throw new Error(`The server refused: ${await response.text()}`);
+  return response;
+}
+
+const bytesOf = async (response) => new Uint8Array(await response.arrayBuffer());
+
+class ServedRun {
+  canEncode = true;
+
+  constructor(info, index) {
+    this.info = info;
+    this.path = `api/runs/${index}`;
+  }
+
+  /** Posterior means (one array each) and classes of the test digits. */
+  async digits() {
+    const bytes = await bytesOf(await ask(`${this.path}/digits`));
+    return splitDigits(bytes, this.info);
+  }
+
+  digit = async (index) => bytesOf(await ask(`${this.path}/digits/${index}`));
+
+  async decode(latents) {
+    const z = latents.map((one) => one.map((value) => Number(value.toFixed(4))));
+    return bytesOf(await ask(`${this.path}/decode`, { z }));
+  }
+
+  encode = async (pixels) =>
+    (await ask(`${this.path}/encode`, { pixels: toBase64(pixels) })).json();
+}
+
+/** Read what comes as float32 means followed by one byte per class. */
+export function splitDigits(bytes, { digits, latents }) {
+  const numbers = new Float32Array(bytes.slice(0, 4 * digits * latents).buffer);
+  const means = Array.from({ length: digits }, (_, i) =>
+    Array.from(numbers.subarray(i * latents, (i + 1) * latents)),
+  );
+  return { means, labels: bytes.subarray(4 * digits * latents) };
+}
+
+export async function openServer() {
+  const { colors, runs } = await (await ask("api/explorer")).json();
+  return { colors, runs: runs.map((info, index) => new ServedRun(info, index)) };
+}

@@ -1,0 +1,44 @@
+/** A slider per latent dimension, the most informative first; inactive ones are grey. */
+
+export class Sliders {
+  #rows = [];
+
+  /**
+   * @param parent gets one row per dimension.
+   * @param info of the run.
+   * @param onInput takes the dimension and its new value.
+   */
+  constructor(parent, info, onInput) {
+    const most = Math.max(...info.importance);
+    for (const dimension of info.order) {
+      const { name, range } = info.axes.find(({ latent }) => latent === dimension);
+      const isActive = info.active[dimension];
+      const number = info.importance[dimension].toFixed(2);
+      const share = info.importance_unit === "nats" ? `${number} nats` : `var ${number}`;
+      parent.append(document.getElementById("slider").content.cloneNode(true));
+      const row = parent.lastElementChild;
+      const input = row.querySelector("input");
+      row.classList.toggle("inactive", !isActive);
+      row.querySelector(".name").textContent = name;
+      row.querySelector(".share i").style.width = `${(100 * info.importance[dimension]) / most}%`;
+      row.querySelector(".share span").textContent = isActive ? share : "inactive";
+      row.title = isActive ? share : `inactive: ${share}`;
+      [input.min, input.max] = range.map((value) => value.toFixed(2));
+      input.setAttribute("aria-label", `${name}, ${row.title}`);
+      input.addEventListener("input", () => onInput(dimension, Number(input.value)));
+      this.#rows.push({ dimension, input, output: row.querySelector("output") });
+    }
+  }
+
+  show(z) {
+    for (const { dimension, input, output } of this.#rows) {
+      const text = z[dimension].toFixed(2);
+      input.value = text;
+      output.textContent = text.replace("-", "−");
+    }
+  }
+
+  disable() {
+    for (const { input } of this.#rows) input.disabled = true;
+  }
+}

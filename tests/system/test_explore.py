@@ -1,0 +1,85 @@
+"""``scripts/explore.py``: what it serves and writes, and what it refuses."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from script_runner import SCRIPTS, refusal_of, run_script
+
+from explorable_runs import SMALL, write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, mnist_root):
+    """An untrained run; no test may change it."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return write_run(folder, mnist_root, *SMALL, "latent_dim=2")
+
+
+def test_it_serves_this_machine_alone_until_it_is_interrupted(run):
+    pytest.importorskip("uvicorn", reason="the explorer's server needs the extra [app]")
+    command = [sys.executable, SCRIPTS / "explore.py", run, "--no-browser", "--port", "0"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        line = server.stdout.readline()
+        address = line.split()[0]
+        with urllib.request.urlopen(address) as page:
+            assert b"latent explorer" in page.read()
+        port = int(address.rpartition(":")[2])
+        assert address == f"http://127.0.0.1:{port}"
+        elsewhere = socket.gethostbyname(socket.gethostname())
+        if not elsewhere.startswith("127."):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((elsewhere, port), timeout=5)
+        server.send_signal(signal.SIGINT)
+        rest, problems = server.communicate(timeout=30)
+    assert (rest, problems, server.returncode) == ("", "", 0)
+
+
+def test_a_page_without_a_server_is_written(run, tmp_path, capsys):
+    run_script("explore", run, run, "--static", tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert capsys.readouterr().out == f"{tmp_path / 'page.html'}\n"
+
+
+def test_a_page_without_a_server_needs_no_extra(run, tmp_path, monkeypatch):
+    for name in ("fastapi", "uvicorn", "starlette", "pydantic"):
+        monkeypatch.setitem(sys.modules, name, None)
+    run_script("explore", run, "--static", tmp_path / "page.html")
+
+
+def test_the_missing_extra_is_named_with_its_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    said = refusal_of("explore", tmp_path)
+    assert said == "error: fastapi is missing; pip install -e '.[app]' brings it"
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    assert f"{tmp_path} is not a run directory" in refusal_of("explore", tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_refused(run, tmp_path):
+    said = refusal_of("explore", run, "--static", tmp_path / "nowhere" / "page.html")
+    assert "No such file or directory" in said
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--port", "70000"), "--port must be between 0 and 65535, got 70000"),
+    (("--host", "256.0.0.1", "--port", "0"), "cannot listen at 256.0.0.1, port 0"),
+])  # fmt: skip
+def test_where_nobody_can_listen_is_refused(run, options, words):
+    assert words in refusal_of("explore", run, "--no-browser", *options)
+
+
+def test_a_port_that_is_taken_is_refused_if_it_was_asked_for(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refusal_of("explore", run, "--no-browser", "--port", port)
+    assert f"port {port}: [Errno 98]" in said or "in use" in said
