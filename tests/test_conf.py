@@ -31,6 +31,7 @@ NEEDS = {
     ("logger", "mlflow"): (importlib.util.find_spec("mlflow"), "mlflow is not installed"),
     ("experiment", "best_gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
     ("trainer", "gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
+    ("trainer", "fsdp"): (torch.cuda.is_available(), "this machine has no CUDA device"),
     ("trainer", "mps"): (torch.backends.mps.is_available(), "this machine has no MPS device"),
 }
 
