@@ -69,6 +69,6 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
         lines.append(f"pictures  {where / 'images'}")
     if summary["status"] != "failed":
         lines.append(f"curves    tensorboard --logdir {where}")
-    if summary["status"] == "interrupted":
+    if summary["status"] != "completed":
         lines.append(f"go on     python train.py resume={where}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

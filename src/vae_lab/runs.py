@@ -36,6 +36,7 @@ CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
 LOCK = ".lock"
+INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
 
 def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -136,8 +137,9 @@ def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
     if changes:
         write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
-        lines = [*read_overrides(run_dir), *(str(override.input_line) for override in changes)]
-        write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(lines)))
+        lines = [str(override.input_line) for override in changes]
+        before = [line for line in read_overrides(run_dir) if line not in lines]
+        write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(before + lines)))
     config.resume = str(run_dir)
     return config
 
@@ -198,7 +200,7 @@ def load_model(run_dir: Path) -> "VAE":
     return model.eval()
 
 
-class LockedError(Exception):
+class LockedError(OSError):
     """Another process works in the run directory."""
 
 
@@ -285,6 +287,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError:
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # names no hidden file
+    finally:
         aside.unlink(missing_ok=True)
-        raise
