@@ -150,7 +150,7 @@ def _require_installed(option: str, target: str) -> None:
         is_needed = target.startswith(module) or (extra == "optuna" and "vae_lab_optuna" in target)
         if is_needed and not _is_installed(module):
             raise SystemExit(
-                f"error: {option}={extra} is not installed: pip install 'vae-lab[{extra}]'"
+                f"error: this {option} is not installed: pip install 'vae-lab[{extra}]'"
             )
 
 

@@ -143,13 +143,14 @@ def test_a_sweep_that_cannot_be_is_refused(override, message, folder):
 
 
 @pytest.mark.filterwarnings("ignore:\\s*'hydra/launcher/\\w+' is validated")
-@pytest.mark.parametrize("extra", ["joblib", "submitit", "ray"])
-def test_a_launcher_that_is_not_installed_says_how_to_install_it(extra, monkeypatch):
-    name = {"submitit": "submitit_slurm"}.get(extra, extra)
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm", "ray"])
+def test_a_launcher_that_is_not_installed_says_how_to_install_it(launcher, monkeypatch):
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = hydra.compose("train", [f"hydra/launcher={name}"], return_hydra_config=True)
+        config = hydra.compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=f"{name} is not installed: pip install .vae-lab.{extra}"):
+    extra = launcher.partition("_")[0]
+    message = rf"this hydra/launcher is not installed: pip install 'vae-lab\[{extra}\]'"
+    with pytest.raises(SystemExit, match=message):
         sweeps.PrepareSweep().on_multirun_start(config)
 
 
