@@ -37,6 +37,7 @@ def test_jobs_of_several_processes_stop_with_the_sweep_and_go_on(folder):
     (job,) = [path for path in (folder / "runs" / "pairs").iterdir() if path.is_dir()]
     assert summary(job)["status"] == "interrupted"
     assert summary(job)["steps"] == 12
+    assert f"go on     python train.py \"resume='runs/pairs/{job.name}'\"" in stopped.text
     text = finish(*command, folder=folder, data=folder)
     assert summary(job)["status"] == "completed"
     assert summary(job)["hardware"]["processes"] == 2
