@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import threading
 import time
 import traceback
 import warnings
@@ -276,3 +277,10 @@ def quieten() -> None:
     logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)
     for message in UNWANTED_WARNINGS:
         warnings.filterwarnings("ignore", message)
+    threading.excepthook = _report_error_of_thread
+
+
+def _report_error_of_thread(error: threading.ExceptHookArgs) -> None:
+    is_writer = type(error.thread).__module__.startswith("tensorboard.")
+    if not is_writer:  # whose error, of a full disk, is raised again where the run logs
+        threading.__excepthook__(error)

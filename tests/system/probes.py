@@ -15,6 +15,8 @@ import torch
 from vae_lab import runs
 
 KIBIBYTE = 1024
+BLOCK = 4096  # bytes
+MOST_BLOCKS = 2048
 
 
 class Signal(pl.Callback):
@@ -132,25 +134,24 @@ class FillDisk(pl.Callback):
 
     Args:
         epoch: counted from 0.
-        filler: a file on the disk in question, which takes all the room; without one, no file of
-            this process may be larger than a checkpoint.
+        filler: a file on the disk in question, which takes all the room.
+        largest: bytes that a file of this process may have, if there is no filler.
     """
 
-    ROOM = 100_000  # bytes, fewer than a checkpoint has, and more than any other file
-
-    def __init__(self, epoch: int, filler: str | None = None) -> None:
+    def __init__(self, epoch: int, filler: str | None = None, largest: int = 0) -> None:
         self.epoch = epoch
         self.filler = filler
+        self.largest = largest
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         if (trainer.current_epoch, batch_idx) != (self.epoch, 1):
             return
         if self.filler is None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.ROOM, self.ROOM))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest, self.largest))
             return
         with suppress(OSError), Path(self.filler).open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+            for _ in range(MOST_BLOCKS):  # should the disk be larger than was thought
+                file.write(bytes(BLOCK))
 
 
 class RecordResults(hydra.experimental.callback.Callback):

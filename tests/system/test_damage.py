@@ -9,6 +9,8 @@ from command_line import finish, start
 from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, summary, write_data
 
 LAST_EPOCH = EPOCHS - 1
+LESS_THAN_A_CHECKPOINT = 100_000  # bytes; more than any other file
+LESS_THAN_THE_CURVES = 7_000  # those of TensorBoard
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +87,8 @@ def test_a_cut_off_row_of_the_curves_is_dropped(run, uninterrupted):
     assert_same(run, uninterrupted)
 
 
-def fill_disk(run, folder, filler=None):
-    disk = f"+callbacks.disk={{_target_: probes.FillDisk, epoch: {LAST_EPOCH}, filler: {filler}}}"
+def fill_disk(run, folder, means):
+    disk = f"+callbacks.disk={{_target_: probes.FillDisk, epoch: {LAST_EPOCH}, {means}}}"
     full = start(*TINY, f"hydra.run.dir={run}", disk, folder=folder, data=folder)
     assert full.wait() == 1, full.text
     assert "Traceback" not in full.text
@@ -101,11 +103,16 @@ def fill_disk(run, folder, filler=None):
 
 
 def test_a_quota_that_is_used_up_leaves_the_checkpoint_before(folder, uninterrupted):
-    line = fill_disk("quota", folder)
+    line = fill_disk("quota", folder, f"largest: {LESS_THAN_A_CHECKPOINT}")
     assert line == f"error: [Errno 27] File too large: '{folder}/quota/checkpoints/best.ckpt'"
     assert summary(folder / "quota")["status"] == "failed"
     finish("resume=quota", "++callbacks.disk=null", folder=folder, data=folder)
     assert_same(folder / "quota", uninterrupted)
+
+
+def test_curves_that_cannot_be_written_end_the_run_with_one_line(folder):
+    line = fill_disk("curves", folder, f"largest: {LESS_THAN_THE_CURVES}")
+    assert line.startswith("error: [Errno 27] File too large")
 
 
 @pytest.fixture
@@ -120,7 +127,7 @@ def small_disk(folder):
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(small_disk, folder, uninterrupted):
-    line = fill_disk("disk/run", folder, "disk/filler")
+    line = fill_disk("disk/run", folder, "filler: disk/filler")
     assert line.startswith("error: [Errno 28] No space left on device: ")
     (small_disk / "filler").unlink()
     finish("resume=disk/run", "++callbacks.disk=null", folder=folder, data=folder)
