@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 import vae_lab.sweeps  # noqa: F401 - registers the resolvers in conf/train.yaml
+from vae_lab.runs import INTERRUPTED
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -15,4 +16,7 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # before training, or where a sweep waits for its jobs
+        raise SystemExit(INTERRUPTED) from None

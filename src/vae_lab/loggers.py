@@ -1,7 +1,8 @@
 """Where metrics go: TensorBoard and a CSV file, both made to be continued."""
 
 import csv
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
 )
 from torch.utils.tensorboard.summary import hparams
+
+from vae_lab.runs import write_atomically
 
 # Charts that show training and validation together: rate and distortion are the two terms of the
 # ELBO (Alemi et al. 2018, arXiv:1711.00464).
@@ -136,17 +139,19 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def continue_from(self, step: int) -> None:
-        """Drop the rows at ``step`` and later, which a resumed run writes again."""
+        """Drop the rows at ``step`` and later, which a resumed run writes again.
+
+        The last row may be cut off, where the process was killed or the disk was full.
+        """
         if self.path.exists():
             with self.path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) < step]
-            self._rewrite(rows)
+                rows = [row for row in csv.reader(file) if len(row) == len(self.COLUMNS)]
+            self._rewrite(row for row in rows[1:] if int(row[0]) < step)
 
-    def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        with self.path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.COLUMNS)
-            writer.writerows(row.values() for row in rows)
+    def _rewrite(self, rows: Iterable[list[str]]) -> None:
+        content = io.StringIO(newline="")
+        csv.writer(content).writerows([list(self.COLUMNS), *rows])
+        write_atomically(self.path, content.getvalue())
 
 
 def _hyperparameters(

@@ -1,5 +1,6 @@
 """What the terminal says at the end of a run."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
         lines.append(f"pictures  {where / 'images'}")
     if summary["status"] != "failed":
         lines.append(f"curves    tensorboard --logdir {where}")
-    if summary["status"] == "interrupted":
-        lines.append(f"go on     python train.py resume={where}")
+    if summary["status"] != "completed":
+        is_plain = re.fullmatch(r"[\w./-]+", str(where))
+        override = f"resume={where}" if is_plain else f"\"resume='{where}'\""  # shell, then Hydra
+        lines.append(f"go on     python train.py {override}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

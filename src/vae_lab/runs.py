@@ -11,16 +11,12 @@
       summary.json               final metrics, seconds, versions, status, ...
 """
 
-import fcntl
 import io
 import json
 import os
-import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import hydra.utils
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -36,8 +32,8 @@ if TYPE_CHECKING:
 CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
-LOCK = ".lock"
 DONE = ("completed", "pruned")  # the status of a run that nothing is left to do for
+INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
 
 def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401
@@ -157,8 +153,9 @@ def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
     if changes:
         write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
-        lines = [*read_overrides(run_dir), *(str(override.input_line) for override in changes)]
-        write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(lines)))
+        lines = [str(override.input_line) for override in changes]
+        before = [line for line in read_overrides(run_dir) if line not in lines]
+        write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(before + lines)))
     config.resume = str(run_dir)
     return config
 
@@ -219,43 +216,6 @@ def load_model(run_dir: Path) -> "VAE":
     return model.eval()
 
 
-class LockedError(Exception):
-    """Another process works in the run directory."""
-
-
-@contextmanager
-def lock(run_dir: Path) -> Iterator[None]:
-    """Keep other processes out of a run directory; however this one ends, the way is free again.
-
-    Raises:
-        LockedError: if another process works there.
-    """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with (run_dir / LOCK).open("a") as file:
-        if not _is_free(file) and not _is_free(file, after=0.2):  # someone may just have looked
-            raise LockedError(f"another process trains in {run_dir}; left to it")
-        yield
-
-
-def is_locked(run_dir: Path) -> bool:
-    """Tell whether a process works in the run directory."""
-    path = run_dir / LOCK
-    if not path.exists():
-        return False
-    with path.open() as file:
-        return not _is_free(file, fcntl.LOCK_SH)
-
-
-def _is_free(file: IO[str], kind: int = fcntl.LOCK_EX, after: float = 0.0) -> bool:
-    """Take the lock if nobody holds it, ``after`` so many seconds; tell whether that went well."""
-    time.sleep(after)
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def read_overrides(run_dir: Path) -> list[str]:
     """Return the command line that made a run."""
     path = run_dir / OVERRIDES
@@ -314,6 +274,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError:
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # names no hidden file
+    finally:
         aside.unlink(missing_ok=True)
-        raise

@@ -15,9 +15,13 @@ import hashlib
 import importlib.util
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lab import report, runs
+from vae_lab import locks, report, runs
 
 LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
 HASH_LENGTH = 8
@@ -115,11 +119,46 @@ def jobs(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"*/{runs.SUMMARY}"))
 
 
+def train_in_another_process(run_dir: Path) -> float | None:
+    """Run the job of a sweep that starts processes of its own, which would repeat the sweep.
+
+    Raises:
+        SystemExit: if it was told to stop.
+        ChildProcessError: if it failed.
+        LockedError: if another process came first.
+    """
+    sources = HydraConfig.get().runtime.config_sources
+    conf = next(Path(source.path) for source in sources if source.provider == "main")
+    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'"]
+    with subprocess.Popen(command, process_group=0) as child, _signals_go_to(child):
+        status = child.wait()
+    if status in (runs.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
+        raise SystemExit(runs.INTERRUPTED)
+    summary = runs.read_summary(run_dir)
+    if summary.get("status") != "completed":
+        with locks.lock(run_dir):
+            reason = summary.get("error", f"exit status {status}")
+            raise ChildProcessError(reason.removeprefix("error: "))
+    return runs.result(run_dir)
+
+
+@contextmanager
+def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a process that is told to stop tell its child, and wait for the checkpoint."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(n, lambda number, frame: child.send_signal(number)) for n in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 def _require_installed(option: str, target: str) -> None:
     for plugin, module, extra in EXTRAS:
         if target.startswith(plugin) and not _is_installed(module):
             raise SystemExit(
-                f"error: {option}={extra} is not installed: pip install 'vae-lab[{extra}]'"
+                f"error: this {option} is not installed: pip install 'vae-lab[{extra}]'"
             )
 
 

@@ -4,8 +4,7 @@ import contextlib
 import gc
 import logging
 import os
-import subprocess
-import sys
+import threading
 import time
 import traceback
 import warnings
@@ -19,8 +18,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch.distributed import DistError
 
-from vae_lab import environment, report, runs, sweeps
+from vae_lab import environment, locks, report, runs, sweeps
 from vae_lab.evaluation import information
 from vae_lab.experiment import Experiment, build
 from vae_lab.loggers import MetricsCSV, TensorBoard
@@ -39,7 +39,7 @@ USER_ERRORS = (
 BEST = Path("checkpoints") / "best.ckpt"
 INFORMATION = ("active_units", "mutual_information", "aggregate_kl", "reconstruction_mse")
 INFORMATION_IMAGES = 5000
-INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
+PROCESS_LOST = "another process of this run has ended before its time; what it said stands above"
 
 # Lightning's advice that does not fit, and a deprecation inside it: data lie in memory, checkpoints
 # are replaced on purpose, and the module's hook precedes the data module's on purpose.
@@ -91,8 +91,8 @@ def _job(cfg: DictConfig) -> float | None:
             experiment = build(cfg)
             if not experiment.starts_processes:
                 return _train(cfg, experiment, is_resumed=True)
-        return _train_in_another_process(run_dir)
-    except runs.LockedError as error:
+        return sweeps.train_in_another_process(run_dir)
+    except locks.LockedError as error:
         report.say(str(error))
         if "RANK" in os.environ:  # the others would wait for this one
             raise SystemExit(1) from error
@@ -108,30 +108,11 @@ def _job(cfg: DictConfig) -> float | None:
 def _lock(cfg: DictConfig) -> AbstractContextManager[None]:
     # the first process holds it for the others of the same run
     is_first = getattr(rank_zero_only, "rank", 0) == 0
-    return runs.lock(Path(cfg.run_dir)) if is_first else nullcontext()
+    return locks.lock(Path(cfg.run_dir)) if is_first else nullcontext()
 
 
 def _in_one_line(error: Exception) -> str:
     return f"error: {' '.join(str(error).split()) or type(error).__name__}"
-
-
-def _train_in_another_process(run_dir: Path) -> float | None:
-    """Run the job of a sweep that starts processes of its own, which would repeat the sweep.
-
-    Raises:
-        SystemExit: if it was told to stop.
-        ChildProcessError: if it failed.
-    """
-    sources = HydraConfig.get().runtime.config_sources
-    conf = next(Path(source.path) for source in sources if source.provider == "main")
-    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'"]
-    done = subprocess.run(command, check=False)
-    if done.returncode == INTERRUPTED:
-        raise SystemExit(INTERRUPTED)
-    if done.returncode:
-        reason = runs.read_summary(run_dir).get("error", f"exit status {done.returncode}")
-        raise ChildProcessError(reason.removeprefix("error: "))
-    return runs.result(run_dir)
 
 
 def _train(cfg: DictConfig, experiment: Experiment, is_resumed: bool) -> float | None:
@@ -162,13 +143,14 @@ def _run(
     except (KeyboardInterrupt, SystemExit):
         outcome = {"status": "interrupted"}
         metrics = _metrics(experiment.trainer)
-        raise SystemExit(INTERRUPTED) from None
-    except Exception as error:
+        raise SystemExit(runs.INTERRUPTED) from None
+    except Exception as caught:
+        error = ConnectionError(PROCESS_LOST) if _has_lost_a_process(caught) else caught
         outcome["error"] = _in_one_line(error)
         name = f"traceback_{experiment.trainer.global_rank}.txt"
         with contextlib.suppress(OSError):  # a full disk
             (run_dir / name).write_text(traceback.format_exc())
-        raise
+        raise error from error.__cause__
     finally:
         if experiment.trainer.is_global_zero:
             summary = _summarise(cfg, experiment, metrics) | outcome
@@ -178,6 +160,10 @@ def _run(
             if not sweeps.is_sweep():
                 report.print_outcome(run_dir, summary)
     return metrics
+
+
+def _has_lost_a_process(error: Exception) -> bool:
+    return isinstance(error, DistError) or "gloo/transport" in str(error)
 
 
 def _fit_and_test(
@@ -265,17 +251,19 @@ def _claim(run_dir: Path, resumed: bool) -> None:
             f"{run_dir} holds a run already; continue it with resume={run_dir}, or name another "
             "directory"
         )
+    summary.pop("error", None)  # of the attempt before
     runs.write_summary(run_dir, summary | {"status": "running"})
 
 
 def _last_checkpoint(run_dir: Path) -> Path | None:
-    """Return where to go on: the last checkpoint, else the one before; None if there is neither.
+    """Return where to go on: the last checkpoint, else the one before; None if there is none.
 
     Raises:
-        ValueError: if neither can be loaded.
+        ValueError: if none can be loaded.
     """
     folder = run_dir / "checkpoints"
-    paths = [path for name in ("last", "previous") if (path := folder / f"{name}.ckpt").exists()]
+    names = ("last", "next", "previous")  # next.ckpt was to become last.ckpt when the process died
+    paths = [path for name in names if (path := folder / f"{name}.ckpt").exists()]
     for path in paths:
         try:
             checkpoint = runs.load_checkpoint(path)
@@ -294,5 +282,14 @@ def quieten() -> None:
     """Silence advice that does not fit this program."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # says which process has died
+    logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)
     for message in UNWANTED_WARNINGS:
         warnings.filterwarnings("ignore", message)
+    threading.excepthook = _report_error_of_thread
+
+
+def _report_error_of_thread(error: threading.ExceptHookArgs) -> None:
+    is_writer = type(error.thread).__module__.startswith("tensorboard.")
+    if not is_writer:  # whose error, of a full disk, is raised again where the run logs
+        threading.__excepthook__(error)

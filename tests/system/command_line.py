@@ -1,27 +1,109 @@
 """Runs ``train.py`` as a user does: in a process of its own."""
 
+import atexit
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+LONGEST = 300  # seconds
+
+# Processes that have torch loaded when they begin, for tests that need many.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["vae_lab.training"])
 
 
 def train(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
     """Run ``python train.py`` with ``overrides``, with ``folder`` as the working directory."""
-    environment = os.environ | {
-        "VAE_LAB_DATA": str(data),
-        "PYTHONPATH": str(Path(__file__).parent),
-        "OMP_NUM_THREADS": "1",
-        "COLUMNS": "200",
-    }
     return subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *overrides],
         cwd=folder,
-        env=environment,
+        env=os.environ | _environment(data),
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=LONGEST,
     )
+
+
+@dataclass
+class Running:
+    """``python train.py`` in progress."""
+
+    process: ForkServerProcess
+    output: Path
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    @property
+    def text(self) -> str:
+        """What it and its children have written to the terminal so far."""
+        return self.output.read_text()
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait for what it is to do next."""
+        end = time.monotonic() + LONGEST
+        while not condition():
+            assert self.process.is_alive(), self.text
+            assert time.monotonic() < end, self.text
+            time.sleep(0.02)
+
+    def wait(self, seconds: float = LONGEST) -> int:
+        """Wait for its end, and return the exit status; minus the signal that ended it."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"still running:\n{self.text}"
+        return self.process.exitcode
+
+
+def start(*overrides: str, folder: Path, data: Path) -> Running:
+    """Begin ``python train.py`` with ``overrides`` in ``folder``; torch is loaded already."""
+    output = folder / f"output_{time.monotonic_ns()}.txt"
+    output.touch()
+    process = _forks.Process(target=_main, args=(overrides, folder, data, output))
+    process.start()
+    return Running(process, output)
+
+
+def finish(*overrides: str, folder: Path, data: Path) -> str:
+    """Run ``python train.py`` to its end, which must be a good one; return what it wrote."""
+    running = start(*overrides, folder=folder, data=data)
+    assert running.wait() == 0, running.text
+    return running.text
+
+
+def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path) -> None:
+    import torch  # noqa: PLC0415 - most tests do not come here
+
+    with output.open("w") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    os.environ.update(_environment(data))
+    torch.set_num_threads(1)
+    os.chdir(folder)
+    sys.argv = [str(ROOT / "train.py"), *overrides]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # which processes of multiprocessing leave out
+
+
+def _environment(data: Path) -> dict[str, str]:
+    path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "VAE_LAB_DATA": str(data),
+        "PYTHONPATH": os.pathsep.join(path),
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "200",
+    }

@@ -116,6 +116,10 @@ def test_a_run_directory_is_not_used_twice(compose, tmp_path):
         (("likelihood=discretized_logistic",), "scores 256 grey levels, not binarised pixels"),
         (("posterior=iaf", "latent_dim=1"), "latent_dim of at least 2"),
         (("objective.beta=null",), "neither a number nor a schedule"),
+        (
+            ("trainer=ddp_cpu", "trainer.devices=1000"),
+            r"trainer.devices=1000 on a processor is as many processes, and .* take at most",
+        ),
         (("optimizer.lr=abc",), "optimizer.lr must be a number greater than 0, got abc"),
         (
             ("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1"),

@@ -24,7 +24,7 @@ SWEEP = (
     "seed=0,1",
 )
 PREEMPTED_AT = 12  # of 20 steps
-PREEMPT = f"+callbacks.preempt={{_target_: probes.Preempt, step: {PREEMPTED_AT}}}"
+PREEMPT = f"+callbacks.preempt={{_target_: probes.Signal, name: SIGUSR2, step: {PREEMPTED_AT}}}"
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """``last.ckpt``: where an interrupted run goes on."""
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities import rank_zero_info
+
+NOTICE = b"\nstopping after this step; press Ctrl-C again to stop at once\n"
+STDERR = 2
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
@@ -31,6 +34,7 @@ class LastCheckpoint(Checkpoint):
         self.path = Path(folder) / "last.ckpt"
         self._signal: int | None = None  # that told this process to stop
         self._saved = False  # since then
+        self._speaks = False  # as one of several processes does
         self._handlers: dict[int, Any] = {}  # as they were before training
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -39,6 +43,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen, in place of Lightning, which gives signals their former meaning in the end."""
+        self._speaks = trainer.is_global_zero
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
                 if number != signal.SIGUSR2 or callable(handler):
@@ -88,7 +93,8 @@ class LastCheckpoint(Checkpoint):
         if self._signal is not None:
             self._stop()
         self._signal = number
-        rank_zero_info("stopping after this step; press Ctrl-C again to stop at once")
+        if self._speaks:
+            os.write(STDERR, NOTICE)  # printing is not for signal handlers
 
     def _stop(self) -> None:
         """Stop, unless a scheduler says that the process may work on while it can."""

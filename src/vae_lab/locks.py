@@ -1,0 +1,47 @@
+"""Keeps two processes out of one run directory."""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+LOCK = ".lock"
+
+
+class LockedError(OSError):
+    """Another process works in the run directory."""
+
+
+@contextmanager
+def lock(run_dir: Path) -> Iterator[None]:
+    """Keep other processes out of a run directory; however this one ends, the way is free again.
+
+    Raises:
+        LockedError: if another process works there.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (run_dir / LOCK).open("a") as file:
+        if not _is_free(file) and not _is_free(file, after=0.2):  # someone may just have looked
+            raise LockedError(f"another process trains in {run_dir}; left to it")
+        yield
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Tell whether a process works in the run directory."""
+    path = run_dir / LOCK
+    if not path.exists():
+        return False
+    with path.open() as file:
+        return not _is_free(file, fcntl.LOCK_SH)
+
+
+def _is_free(file: IO[str], kind: int = fcntl.LOCK_EX, after: float = 0.0) -> bool:
+    """Take the lock if nobody holds it, ``after`` so many seconds; tell whether that went well."""
+    time.sleep(after)
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
