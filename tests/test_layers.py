@@ -15,7 +15,16 @@ PACKAGE = ROOT / "src" / "vae_lab"
 FLOORS = [
     {"training", "scoring"},
     {"module", "data", "callbacks", "runs", "loggers", "report", "results", "environment"},
-    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding"},
+    {
+        "objectives",
+        "evaluation",
+        "schedules",
+        "optimizers",
+        "plots",
+        "films",
+        "paths",
+        "seeding",
+    },
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
     {"distributions"},

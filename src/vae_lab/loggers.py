@@ -1,6 +1,7 @@
 """Where metrics go: TensorBoard and a CSV file, both made to be continued."""
 
 import csv
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
-from torch.utils.tensorboard.summary import hparams
+from tensorboard.compat.proto.summary_pb2 import (
+    Summary,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
+)
+from torch import Tensor
+from torch.utils.tensorboard.summary import histogram, hparams
 
 # Charts that show training and validation together: rate and distortion are the two terms of the
 # ELBO (Alemi et al. 2018, arXiv:1711.00464).
@@ -58,6 +63,48 @@ class TensorBoard(TensorBoardLogger):
         # SummaryWriter.add_hparams would open a second run; the row takes its metric from the curve
         for summary in hparams(_hyperparameters(config), {metric: 0.0}):
             self.experiment.file_writer.add_summary(summary)
+
+    @rank_zero_only
+    def log_picture(
+        self, tag: str, encoded: bytes, size: tuple[int, int], description: str, step: int
+    ) -> None:
+        """Show an encoded picture, PNG or GIF, with a text below its title.
+
+        ``add_image`` takes no text and no GIF, and ``add_video`` writes nothing without moviepy;
+        TensorBoard itself shows both.
+
+        Args:
+            tag: its name.
+            encoded: the bytes of the file.
+            size: (width, height), pixels.
+            description: Markdown.
+            step: of training.
+        """
+        width, height = size
+        image = Summary.Image(height=height, width=width, colorspace=3,
+                              encoded_image_string=encoded)  # fmt: skip
+        self._write(Summary(value=[Summary.Value(tag=tag, image=image)]), description, step)
+
+    @rank_zero_only
+    def log_histogram(self, tag: str, values: Tensor, description: str, step: int) -> None:
+        """Show how ``values`` of any shape are distributed, with a text in Markdown."""
+        bins = self.experiment.default_bins
+        self._write(histogram(tag, values.cpu().float().numpy(), bins), description, step)
+
+    @rank_zero_only
+    def log_embedding(self, points: Tensor, labels: list[int], images: Tensor) -> None:
+        """Show points (N, D) with labels and images (N, C, H, W) in the projector.
+
+        They replace what was there, and lie in the folder ``00000/default``.
+        """
+        folder = Path(self.log_dir) / "00000" / "default"
+        shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
+        self.experiment.add_embedding(points, labels, images)
+
+    def _write(self, summary: Summary, description: str, step: int) -> None:
+        for value in summary.value:
+            value.metadata.summary_description = description
+        self.experiment.file_writer.add_summary(summary, step)
 
     @rank_zero_only
     def save(self) -> None:

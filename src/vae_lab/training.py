@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab import environment, report, runs
 from vae_lab.callbacks.album import Album
-from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.callbacks.exhibit import Exhibit
 from vae_lab.callbacks.stopwatch import Stopwatch
 from vae_lab.data import MNISTDataModule
 from vae_lab.evaluation import information
@@ -132,11 +132,11 @@ def build(cfg: DictConfig) -> Experiment:
     cfg.monitor = monitor
     stopwatch = Stopwatch()
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    pictures = [callback for callback in callbacks if isinstance(callback, PictureCallback)]
-    others = [callback for callback in callbacks if callback not in pictures]
+    exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
+    others = [callback for callback in callbacks if callback not in exhibits]
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
     trainer = instantiate(
-        cfg.trainer, callbacks=[stopwatch, *others, Album(pictures)], logger=loggers
+        cfg.trainer, callbacks=[stopwatch, *others, Album(exhibits)], logger=loggers
     )
     if trainer.world_size > 1 and _is_sweep():
         raise ValueError(
