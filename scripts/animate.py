@@ -23,6 +23,7 @@ from vae_lab.vae import VAE
 IMAGES = 2000
 WALK_STEPS, LEG_STEPS, REST_STEPS = 160, 12, 5
 SECONDS_PER_STEP = 0.08
+LONGEST_CAPTION = 3  # numbers
 
 
 def codes_of(run: Path, model: VAE) -> tuple[Tensor, Tensor]:
@@ -44,7 +45,9 @@ def walk(run: Path) -> films.Film:
     model = runs.load_model(run)
     codes, labels = codes_of(run, model)
     path = paths.closed_walk(codes, WALK_STEPS)
-    return travel(model, codes, labels, path, ["decoded"] * len(path))
+    captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
+    is_short = model.latent_dim <= LONGEST_CAPTION
+    return travel(model, codes, labels, path, captions if is_short else ["decoded"] * len(path))
 
 
 def interpolation(run: Path) -> films.Film:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -16,6 +17,7 @@ from torchvision.utils import make_grid
 from vae_lab import plots
 
 MP4_RATE = 20  # pictures a second
+GREYS = 64
 FRAME_INCHES, FRAME_DPI = (9.6, 5.0), 100
 
 
@@ -34,8 +36,8 @@ class Film:
     seconds_at_end: float
 
     def gif(self) -> bytes:
-        """Return the film as an endless GIF, in the 256 colours of its last frame."""
-        palette = self.frames[-1].quantize(256, Image.Quantize.FASTOCTREE)
+        """Return the film as an endless GIF, in greys and the colours of its last frame."""
+        palette = _palette(self.frames[-1])
         frames = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in self.frames]
         durations = [round(1000 * seconds) for seconds in self._seconds()]
         buffer = io.BytesIO()
@@ -87,7 +89,8 @@ def journey(
     points, names = plots.project_to_plane(
         torch.cat([codes, path]).cpu().float(), torch.cat([labels.cpu().float(), between_classes])
     )
-    figure = Figure(figsize=FRAME_INCHES, dpi=FRAME_DPI, layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.15)
+    figure = Figure(figsize=FRAME_INCHES, dpi=FRAME_DPI, layout=layout)
     plane, screen = figure.subplots(1, 2)
     plots.draw_scatter(plane, points[:count], labels.cpu(), names)
     plane.plot(*points[count:].T.numpy(), color="black", linewidth=1)
@@ -113,6 +116,15 @@ def journey(
             axes.draw_artist(artist)
         frames.append(Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB"))
     return frames
+
+
+def _palette(frame: Image.Image) -> Image.Image:
+    """Return an image with 256 colours, a quarter of them greys, which digits need most."""
+    greys = [level for step in range(GREYS) for level in [255 * step // (GREYS - 1)] * 3]
+    others = frame.quantize(256 - GREYS, Image.Quantize.FASTOCTREE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(greys + others[: 3 * (256 - GREYS)])
+    return palette
 
 
 def _even(frame: Image.Image) -> Image.Image:

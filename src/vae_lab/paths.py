@@ -12,6 +12,7 @@ from torch import Tensor
 PLANE = 2
 PETALS = 5
 STATIONS = 8
+GAP_ROUNDS = 10
 
 Way = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -66,6 +67,18 @@ def typical(codes: Tensor, labels: Tensor) -> Tensor:
         distances = (codes[members] - codes[members].mean(0)).norm(dim=1)
         chosen.append(members[distances.argmin()])
     return torch.stack(chosen)
+
+
+def gaps(codes: Tensor, count: int) -> Tensor:
+    """Return ``count`` points (count, D) between codes (N, D), but far from all of them.
+
+    They are chosen at random among the emptiest hundredth of the middles between two codes.
+    """
+    pairs = torch.randperm(len(codes), device=codes.device)
+    middles = torch.cat([(codes + codes[pairs.roll(shift)]) / 2 for shift in range(GAP_ROUNDS)])
+    emptiness = torch.cdist(middles, codes).amin(1)
+    emptiest = emptiness.topk(max(count, len(middles) // 100)).indices
+    return middles[emptiest[torch.randperm(len(emptiest), device=codes.device)[:count]]]
 
 
 def closed_walk(codes: Tensor, steps: int) -> Tensor:

@@ -23,6 +23,7 @@ CLASS_COLORS = [
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 ]  # fmt: skip
 ACTIVE, INACTIVE = CLASS_COLORS[0], "#cccccc"
+STYLES = ["-", "--"]
 DPI = 150
 QUANTILE_MARGIN = 0.02
 BORDER = 10  # pixels
@@ -67,7 +68,11 @@ def image_grid(images: Tensor, title: str) -> Image.Image:
 
 
 def latent_scatter(
-    codes: Tensor, labels: Tensor, title: str, limit: float | None = None
+    codes: Tensor,
+    labels: Tensor,
+    title: str,
+    limit: float | None = None,
+    marked: Tensor | None = None,
 ) -> Image.Image:
     """Show codes coloured by class: two dimensions as they are, more by their principal components.
 
@@ -76,11 +81,14 @@ def latent_scatter(
         labels: class of each, (N,).
         title: what the picture shows.
         limit: half the width of both axes, or None to fit the points.
+        marked: points of a plane to mark by crosses, (P, 2).
     """
     points, names = project_to_plane(codes.cpu().float(), labels.cpu())
     figure, axes = _figure(6.2, 5.6)
     draw_scatter(axes, points, labels.cpu(), names)
     axes.set_title(title)
+    if marked is not None:
+        axes.plot(*marked.T.cpu().numpy(), "x", color="black", markersize=9, markeredgewidth=2.5)
     if limit is not None:
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
     return _render(figure)
@@ -195,6 +203,25 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str
     axes.set_ylabel("KL, nats")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title)
+    return _render(figure)
+
+
+def curves(values: Mapping[str, Mapping[int, float]], unit: str, title: str) -> Image.Image:
+    """Show how numbers change in training.
+
+    Args:
+        values: label of a curve → training step → value.
+        unit: of the values.
+        title: what the picture shows.
+    """
+    figure, axes = _figure(6.2, 3.4)
+    for (label, curve), color, style in zip(values.items(), CLASS_COLORS, STYLES * 5, strict=False):
+        axes.plot(list(curve), list(curve.values()), style, color=color, marker="o", label=label)
+    axes.set_xlabel("training step")
+    axes.set_ylabel(unit)
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return _render(figure)
 
 

@@ -11,13 +11,17 @@
       summary.json               final metrics, seconds, versions, status, ...
 """
 
+import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import hydra
 import hydra.utils
+from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
+METRICS = "metrics.csv"
 
 
 def instantiate(config: DictConfig, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -75,6 +80,25 @@ class PrepareRun(Callback):
                 f"error: the run directory cannot be made ({error}); give another one with "
                 "hydra.run.dir="
             ) from error
+
+
+def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConfig:
+    """Compose an experiment where there is no command line, as in a notebook.
+
+    Args:
+        conf_dir: the folder ``conf``.
+        run_dir: where ``training.train`` will run it; ``.hydra`` is written there.
+        overrides: as on the command line of ``train.py``.
+
+    Raises:
+        hydra.errors.HydraException: if an override does not fit.
+    """
+    with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
+        config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
+    (run_dir / CONFIG).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
+    write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(list(overrides))))
+    return config
 
 
 def is_run(path: Path) -> bool:
@@ -212,6 +236,20 @@ def read_summary(run_dir: Path) -> dict[str, Any]:
         return json.loads(path.read_text()) if path.exists() else {}
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def read_curve(run_dir: Path, metric: str) -> dict[int, float]:
+    """Return the values of a metric in ``metrics.csv``, by training step.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it does not hold the metric.
+    """
+    with (run_dir / METRICS).open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == metric]
+    if not rows:
+        raise ValueError(f"{run_dir / METRICS} has no metric {metric}")
+    return {int(row["step"]): float(row["value"]) for row in rows}
 
 
 def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:
