@@ -17,7 +17,7 @@ from torchvision.utils import make_grid
 from vae_lab import plots
 
 MP4_RATE = 20  # pictures a second
-GREYS = 64
+GREYS = [*range(0, 252, 4), 255]  # Pillow rounds what it looks up in a palette to fours
 FRAME_INCHES, FRAME_DPI = (9.6, 5.0), 100
 
 
@@ -120,10 +120,11 @@ def journey(
 
 def _palette(frame: Image.Image) -> Image.Image:
     """Return an image with 256 colours, a quarter of them greys, which digits need most."""
-    greys = [level for step in range(GREYS) for level in [255 * step // (GREYS - 1)] * 3]
-    others = frame.quantize(256 - GREYS, Image.Quantize.FASTOCTREE).getpalette() or []
+    colors = 256 - len(GREYS)
+    greys = [level for grey in GREYS for level in (grey, grey, grey)]
+    others = frame.quantize(colors, Image.Quantize.FASTOCTREE).getpalette() or []
     palette = Image.new("P", (1, 1))
-    palette.putpalette(greys + others[: 3 * (256 - GREYS)])
+    palette.putpalette(greys + others[: 3 * colors])
     return palette
 
 

@@ -13,6 +13,7 @@ PLANE = 2
 PETALS = 5
 STATIONS = 8
 GAP_ROUNDS = 10
+SMALLEST_SINE = 1e-3
 
 Way = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -34,7 +35,7 @@ def great_circle(start: Tensor, end: Tensor, steps: int) -> Tensor:
     lengths = torch.stack([start.norm(), end.norm()])
     cosine = start @ end / lengths.prod().clamp_min(1e-12)
     angle = cosine.clamp(-1, 1).acos()
-    if angle.sin() < 1e-3:  # noqa: PLR2004 - the directions agree, or no circle is the shortest
+    if lengths.min() == 0 or angle.sin() < SMALLEST_SINE:  # no circle is the shortest
         return straight(start, end, steps)
     first, second = start / lengths[0], end / lengths[1]
     turned = ((1 - share) * angle).sin() * first + (share * angle).sin() * second
