@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from tensorboard.compat.proto.summary_pb2 import (
     Summary,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
 )
+from tensorboard.data_compat import migrate_value
 from torch import Tensor
 from torch.utils.tensorboard.summary import histogram, hparams
 
@@ -104,7 +105,9 @@ class TensorBoard(TensorBoardLogger):
     def _write(self, summary: Summary, description: str, step: int) -> None:
         for value in summary.value:
             value.metadata.summary_description = description
-        self.experiment.file_writer.add_summary(summary, step)
+        # TensorBoard's data server forgets the description of what torch's form of a value holds
+        values = [migrate_value(value) for value in summary.value]
+        self.experiment.file_writer.add_summary(Summary(value=values), step)
 
     @rank_zero_only
     def save(self) -> None:
