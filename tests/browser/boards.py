@@ -1,4 +1,7 @@
-"""TensorBoard as a person sees it: a server over run directories, and a browser."""
+"""TensorBoard as a person sees it: a server over run directories, and a browser.
+
+Tests that import this are skipped where there is no browser.
+"""
 
 import json
 import re
@@ -10,9 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs pip install -e '.[dev]'")
+if not CHROMIUM.exists():
+    pytest.skip("needs Chromium: apt-get install chromium", allow_module_level=True)
+
+expect = sync_api.expect
 SECONDS = 60
 # the projector draws with WebGL, here without a graphics card
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -33,9 +41,9 @@ def tensorboard(logdir: Path) -> Iterator[str]:
 
 
 @contextmanager
-def browser_page(width: int = 1400, height: int = 1000) -> Iterator[Page]:
-    """Open Chromium; yield an empty page whose ``errors`` collects what its console complains of."""
-    with sync_playwright() as playwright:
+def browser_page(width: int = 1400, height: int = 1000) -> Iterator:
+    """Open Chromium; yield an empty page."""
+    with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(1000 * SECONDS)
@@ -53,7 +61,7 @@ def ask(address: str, path: str) -> dict:
 
 
 def wait_for_tags(address: str, run: str, plugin: str, expected: set[str]) -> dict:
-    """Wait until TensorBoard has read the ``expected`` tags of a run; return what it says of all."""
+    """Wait until TensorBoard has read the ``expected`` tags of a run; return what it knows."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         tags = ask(address, f"data/plugin/{plugin}/tags").get(run, {})
