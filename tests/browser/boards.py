@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def wait_for_tags(address: str, run: str, plugin: str, expected: set[str]) -> di
     raise AssertionError(f"{expected - set(tags)} did not appear")
 
 
-def show(page: Page, address: str, tab: str) -> None:
+def show(page: Any, address: str, tab: str) -> None:
     """Open a tab."""
     page.goto("about:blank")
     page.goto(f"{address}#{tab}")

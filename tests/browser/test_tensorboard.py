@@ -4,10 +4,9 @@ import json
 
 import pytest
 from boards import ask, browser_page, expect, show, tensorboard, wait_for_tags
-from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from vae_lab import training
+from vae_lab import runs, training
 
 RUN = "run"
 POINTS = 200
@@ -23,10 +22,9 @@ def board(tmp_path_factory, mnist_root):
     folder = tmp_path_factory.mktemp("board")
     overrides = [
         "debug=fast", "callbacks=full", "latent_dim=2", f"callbacks.projector.num_images={POINTS}",
-        f"run_dir={folder / RUN}", f"data.root={mnist_root}",
+        f"data.root={mnist_root}",
     ]  # fmt: skip
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        training.train(compose("train", overrides))
+    training.train(runs.compose(ROOT / "conf", folder / RUN, overrides))
     with tensorboard(folder) as address:
         wait_for_tags(address, RUN, "images", {f"images/{name}" for name in PICTURES})
         yield folder / RUN, address
