@@ -186,8 +186,8 @@ def test_an_unknown_key_is_refused_by_name(compose, key):
 def test_a_callback_is_switched_off_with_null(build):
     def names(experiment):
         callbacks = experiment.trainer.callbacks
-        pictures = [picture for each in callbacks for picture in getattr(each, "pictures", [])]
-        return [type(each).__name__ for each in [*callbacks, *pictures]]
+        exhibits = [exhibit for each in callbacks for exhibit in getattr(each, "exhibits", [])]
+        return [type(each).__name__ for each in [*callbacks, *exhibits]]
 
     without = names(build("callbacks.samples=null", "callbacks.learning_rate=null"))
     switched_off = {"Samples", "LearningRateMonitor"}

@@ -16,8 +16,9 @@ FLOORS = [
     {"training", "scoring", "export", "hub", "pretrained", "trained", "explorer"},
     {"experiment", "sweeps"},
     {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "reporting",
-     "results", "search", "environment", "extras", "locks"},
-    {"objectives", "evaluation", "schedules", "optimizers", "plots", "seeding", "colors"},
+     "results", "search", "environment", "extras", "processes"},
+    {"objectives", "evaluation", "schedules", "optimizers", "plots", "films", "paths", "seeding",
+     "colors"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
     {"distributions"},
@@ -150,7 +151,7 @@ def test_loggers_use_omegaconf_for_writing_yaml_alone():
 
 LOADED_FIRST = {
     "__init__",
-    "locks",
+    "processes",
     "report",
     "runs",
     "sweeps",

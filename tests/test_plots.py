@@ -61,13 +61,54 @@ def test_latent_scatter_is_a_picture_for_any_number_of_latents_and_codes(count, 
 @pytest.mark.parametrize("is_active", [True, False])
 def test_kl_bars_are_a_picture_for_any_number_of_latents(dimensions, is_active):
     active = torch.full((dimensions,), is_active)
-    assert_is_a_picture(plots.kl_bars(torch.rand(dimensions), active, "a title"))
+    names = [str(dimension + 1) for dimension in range(dimensions)]
+    assert_is_a_picture(plots.kl_bars(torch.rand(dimensions), active, names, "a title"))
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 15, 30])
 def test_manifold_is_a_picture_for_any_number_of_coordinates(size):
     coordinates = plots.plane_coordinates(size, "linear", 2.0)
     assert_is_a_picture(plots.manifold(torch.rand(size**2, 1, 28, 28), coordinates, "a title"))
+
+
+def test_a_picture_of_tiles_has_no_blank_strips():
+    images = torch.rand(10, 1, 28, 28)
+    rows = {"originals": images, "reconstructions": images, "samples": images}
+    for picture in (plots.image_rows(rows, "a title"), plots.image_grid(images, "a title")):
+        is_white = (np.asarray(picture) == 255).all(-1)
+        for lines in (is_white.all(0), is_white.all(1)):
+            first, last = np.flatnonzero(~lines)[[0, -1]]
+            assert first <= plots.BORDER
+            assert len(lines) - 1 - last <= plots.BORDER
+
+
+def test_columns_may_be_labelled():
+    rows = {"row": one_colour(RED, 3)}
+    plain, labelled = plots.image_rows(rows, "title"), plots.image_rows(rows, "title", "abc")
+    assert_is_a_picture(labelled)
+    below = [place.height - place_of(place, RED)[0] for place in (plain, labelled)]
+    assert below[1] > below[0]
+
+
+def test_marked_points_are_drawn():
+    codes, labels = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), torch.tensor([0, 1])
+    plain = plots.latent_scatter(codes, labels, "")
+    marked = plots.latent_scatter(codes, labels, "", marked=torch.tensor([[0.0, 0.0]]))
+    changed = np.argwhere((np.asarray(plain) != np.asarray(marked)).any(-1))
+    assert len(changed) > 0
+    assert np.ptp(changed, axis=0).max() < 40  # one small cross
+    assert changed.mean(0)[0] == pytest.approx(plain.height / 2, rel=0.15)
+
+
+def test_curves_are_a_picture_and_higher_values_lie_higher():
+    picture = plots.curves({"high": {0: 5.0, 1: 5.0}, "low": {0: 1.0, 1: 1.0}}, "nats", "a title")
+    assert_is_a_picture(picture)
+    left = picture.crop((0, 0, picture.width * 2 // 3, picture.height))
+    high, low = (
+        torch.tensor([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        for code in plots.CLASS_COLORS[:2]
+    )
+    assert place_of(left, high)[0] < place_of(left, low)[0]
 
 
 def test_pixels_outside_zero_to_one_are_clipped():
@@ -109,7 +150,7 @@ def test_the_manifold_shows_each_image_where_its_latents_are():
 
 def test_colours_of_the_bars_tell_active_latents_from_inactive_ones():
     kl = torch.tensor([0.1, 3.0])  # the second is drawn first, as it is larger
-    picture = plots.kl_bars(kl, kl > 1, "")
+    picture = plots.kl_bars(kl, kl > 1, ["1", "2"], "")
     active, inactive = (
         torch.tensor([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         for code in (plots.ACTIVE, plots.INACTIVE)
@@ -121,7 +162,7 @@ def test_drawing_leaves_its_arguments_alone():
     codes, labels = torch.randn(50, 3), torch.arange(50) % 10
     before = codes.clone()
     plots.latent_scatter(codes, labels, "")
-    plots.kl_bars(codes[0], codes[0] > 0, "")
+    plots.kl_bars(codes[0], codes[0] > 0, ["1", "2", "c1"], "")
     assert torch.equal(codes, before)
 
 

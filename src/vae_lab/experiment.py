@@ -9,7 +9,7 @@ from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
 from vae_lab.callbacks.album import Album
-from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.callbacks.exhibit import Exhibit
 from vae_lab.callbacks.stopwatch import Stopwatch
 from vae_lab.checkpoints import AtomicCheckpoints
 from vae_lab.data import MNISTDataModule
@@ -76,11 +76,11 @@ def build(cfg: DictConfig) -> Experiment:
     stopwatch = Stopwatch()
     trial = _trial(cfg, monitor)
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    pictures = [callback for callback in callbacks if isinstance(callback, PictureCallback)]
-    others = [callback for callback in callbacks if callback not in pictures]
+    exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
+    others = [callback for callback in callbacks if callback not in exhibits]
     trainer = instantiate(
         cfg.trainer,
-        callbacks=[stopwatch, *others, *([trial] if trial else []), Album(pictures)],
+        callbacks=[stopwatch, *others, *([trial] if trial else []), Album(exhibits)],
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
     )

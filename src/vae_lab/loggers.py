@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
+from tensorboard.compat.proto.summary_pb2 import (
+    Summary,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
+)
+from tensorboard.data_compat import migrate_value
 from tensorboard.plugins.hparams.plugin_data_pb2 import (
     HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
 )
-from torch.utils.tensorboard.summary import hparams
+from torch import Tensor
+from torch.utils.tensorboard.summary import histogram, hparams
 
 from vae_lab.runs import write_atomically
 
@@ -89,6 +95,50 @@ class TensorBoard(TensorBoardLogger):
         plugin.content = content.SerializeToString()
         for summary in (experiment, *session):
             self.experiment.file_writer.add_summary(summary)
+
+    @rank_zero_only
+    def log_picture(
+        self, tag: str, encoded: bytes, size: tuple[int, int], description: str, step: int
+    ) -> None:
+        """Show an encoded picture, PNG or GIF, with a text below its title.
+
+        ``add_image`` takes no text and no GIF, and ``add_video`` writes nothing without moviepy;
+        TensorBoard itself shows both.
+
+        Args:
+            tag: its name.
+            encoded: the bytes of the file.
+            size: (width, height), pixels.
+            description: Markdown.
+            step: of training.
+        """
+        width, height = size
+        image = Summary.Image(height=height, width=width, colorspace=3,
+                              encoded_image_string=encoded)  # fmt: skip
+        self._write(Summary(value=[Summary.Value(tag=tag, image=image)]), description, step)
+
+    @rank_zero_only
+    def log_histogram(self, tag: str, values: Tensor, description: str, step: int) -> None:
+        """Show how ``values`` of any shape are distributed, with a text in Markdown."""
+        bins = self.experiment.default_bins
+        self._write(histogram(tag, values.cpu().float().numpy(), bins), description, step)
+
+    @rank_zero_only
+    def log_embedding(self, points: Tensor, labels: list[int], images: Tensor) -> None:
+        """Show points (N, D) with labels and images (N, C, H, W) in the projector.
+
+        They replace what was there, and lie in the folder ``00000/default``.
+        """
+        folder = Path(self.log_dir) / "00000" / "default"
+        shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
+        self.experiment.add_embedding(points, labels, images)
+
+    def _write(self, summary: Summary, description: str, step: int) -> None:
+        for value in summary.value:
+            value.metadata.summary_description = description
+        # TensorBoard's data server forgets the description of what torch's form of a value holds
+        values = [migrate_value(value) for value in summary.value]
+        self.experiment.file_writer.add_summary(Summary(value=values), step)
 
     @rank_zero_only
     def save(self) -> None:

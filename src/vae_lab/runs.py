@@ -11,14 +11,18 @@
       summary.json               final metrics, seconds, versions, status, ...
 """
 
+import csv
 import io
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import hydra
 import hydra.utils
+from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
@@ -26,12 +30,15 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from vae_lab import processes
+
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
 
 CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
+METRICS = "metrics.csv"
 DONE = ("completed", "pruned")  # the status of a run that nothing is left to do for
 INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
@@ -71,7 +78,7 @@ class PrepareRun(Callback):
             with open_dict(config):
                 config.hydra.run.dir = config.resume
                 config.hydra.output_subdir = None
-        config.hydra.run.dir = agreed("run_dir", config.hydra.run.dir)
+        config.hydra.run.dir = processes.agreed("run_dir", config.hydra.run.dir)
         try:
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,22 +88,23 @@ class PrepareRun(Callback):
             ) from error
 
 
-def agreed(name: str, value: str) -> str:
-    """Return the value that process 0 has, if torchrun started several, perhaps not in one second.
+def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConfig:
+    """Compose an experiment where there is no command line, as in a notebook.
 
     Args:
-        name: of the value, the same in all processes.
-        value: what this process would take.
-    """
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        return value
-    from torch._C._distributed_c10d import TCPStore  # noqa: PLC0415 - torch is not needed before
+        conf_dir: the folder ``conf``.
+        run_dir: where ``training.train`` will run it; ``.hydra`` is written there.
+        overrides: as on the command line of ``train.py``.
 
-    port = int(os.environ["MASTER_PORT"])
-    store = TCPStore(os.environ["MASTER_ADDR"], port, is_master=False)
-    if os.environ["RANK"] == "0":
-        store.set(f"vae_lab/{name}", value)
-    return store.get(f"vae_lab/{name}").decode()
+    Raises:
+        hydra.errors.HydraException: if an override does not fit.
+    """
+    with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
+        config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
+    (run_dir / CONFIG).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
+    write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(list(overrides))))
+    return config
 
 
 def is_run(path: Path) -> bool:
@@ -253,6 +261,20 @@ def update_summary(run_dir: Path, **changes: str) -> None:
     except ValueError:
         summary = {}
     write_summary(run_dir, summary | changes)
+
+
+def read_curve(run_dir: Path, metric: str) -> dict[int, float]:
+    """Return the values of a metric in ``metrics.csv``, by training step.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it does not hold the metric.
+    """
+    with (run_dir / METRICS).open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == metric]
+    if not rows:
+        raise ValueError(f"{run_dir / METRICS} has no metric {metric}")
+    return {int(row["step"]): float(row["value"]) for row in rows}
 
 
 def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lab import locks, report, runs
+from vae_lab import processes, report, runs
 
 LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
 HASH_LENGTH = 8
@@ -87,7 +87,7 @@ class PrepareSweep(Callback):
                 f"error: sweep.name is a folder in runs/, of letters, digits, '.', '_' and '-', "
                 f"got {name}"
             )
-        folder = runs.agreed("sweep_dir", config.hydra.sweep.dir)
+        folder = processes.agreed("sweep_dir", config.hydra.sweep.dir)
         config.hydra.sweep.dir = folder
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # for every job
         for part in ("launcher", "sweeper"):
@@ -136,7 +136,7 @@ def train_in_another_process(run_dir: Path) -> float | None:
         raise SystemExit(runs.INTERRUPTED)
     summary = runs.read_summary(run_dir)
     if summary.get("status") != "completed":
-        with locks.lock(run_dir):
+        with processes.lock(run_dir):
             reason = summary.get("error", f"exit status {status}")
             raise ChildProcessError(reason.removeprefix("error: "))
     return runs.result(run_dir)

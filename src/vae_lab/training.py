@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch.distributed import DistError
 
-from vae_lab import environment, locks, report, runs, sweeps
+from vae_lab import environment, processes, report, runs, sweeps
 from vae_lab.evaluation import information
 from vae_lab.experiment import Experiment, build
 from vae_lab.loggers import MetricsCSV, TensorBoard
@@ -92,7 +92,7 @@ def _job(cfg: DictConfig) -> float | None:
             if not experiment.starts_processes:
                 return _train(cfg, experiment, is_resumed=True)
         return sweeps.train_in_another_process(run_dir)
-    except locks.LockedError as error:
+    except processes.LockedError as error:
         report.say(str(error))
         if "RANK" in os.environ:  # the others would wait for this one
             raise SystemExit(1) from error
@@ -108,7 +108,7 @@ def _job(cfg: DictConfig) -> float | None:
 def _lock(cfg: DictConfig) -> AbstractContextManager[None]:
     # the first process holds it for the others of the same run
     is_first = getattr(rank_zero_only, "rank", 0) == 0
-    return locks.lock(Path(cfg.run_dir)) if is_first else nullcontext()
+    return processes.lock(Path(cfg.run_dir)) if is_first else nullcontext()
 
 
 def _in_one_line(error: Exception) -> str:

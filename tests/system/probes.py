@@ -12,7 +12,7 @@ import hydra.experimental.callback
 import lightning.pytorch as pl
 import torch
 
-from vae_lab import locks
+from vae_lab import processes
 
 KIBIBYTE = 1024
 BLOCK = 4096  # bytes
@@ -177,7 +177,7 @@ class HoldLock(pl.Callback):
         self.folder = Path(folder)
 
     def on_train_start(self, trainer, pl_module) -> None:
-        self.lock = locks.lock(self.folder / str(trainer.global_rank))
+        self.lock = processes.lock(self.folder / str(trainer.global_rank))
         self.lock.__enter__()
 
 

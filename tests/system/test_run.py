@@ -12,7 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from vae_lab import runs, training
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
-PICTURES = {"latent_scatter", "latent_usage", "overview", "reconstructions", "samples"}
+PICTURES = {
+    "interpolations", "latent_scatter", "latent_traversals", "latent_usage", "overview",
+    "reconstructions", "samples",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -32,8 +35,15 @@ def summary_of(folder):
 
 def events_of(folder):
     # without size limits, which would leave out pictures
-    events = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0, "scalars": 0})
     return events.Reload()
+
+
+def pictures_in(events):
+    """Return the names of the pictures that TensorBoard's images tab shows."""
+    shown = events.PluginTagToContent("images")
+    assert all(events.SummaryMetadata(tag).summary_description for tag in shown)
+    return {tag.removeprefix("images/") for tag in shown}
 
 
 def test_the_summary_says_what_was_measured_and_on_what(run):
@@ -60,10 +70,30 @@ def test_pictures_lie_in_the_directory_and_in_tensorboard(run):
     expected = PICTURES | {"manifold"}
     assert {path.stem for path in (folder / "images").glob("*.png")} == expected
     events = events_of(folder)
-    assert set(events.Tags()["images"]) == {f"images/{name}" for name in expected | {"film"}}
-    assert [event.step for event in events.Images("images/samples")] == [9, 19]
+    assert pictures_in(events) == expected | {"film"}
+    assert [event.step for event in events.Tensors("images/samples")] == [9, 19]
+    assert [event.step for event in events.Tensors("images/interpolations")] == [19]
+    assert [event.step for event in events.Tensors("posterior/means")] == [9, 19]
     with Image.open(folder / "images" / "film.gif") as film:
         assert film.n_frames == 2
+
+
+def test_the_projector_has_points_labels_and_sprites_and_the_graph_both_networks(run):
+    folder = run("callbacks.projector.num_images=50")
+    points = folder / "00000" / "default"
+    assert len((points / "tensors.tsv").read_text().splitlines()) == 50
+    assert set((points / "metadata.tsv").read_text().split()) <= set("0123456789")
+    with Image.open(points / "sprite.png") as sprite:
+        assert sprite.size == (8 * 28, 8 * 28)
+    names = {node.name for node in events_of(folder).Graph().node}
+    for part in ("encoder", "decoder"):
+        assert [name for name in names if f"MLP[{part}]" in name]
+
+
+def test_without_pictures_there_are_none(run):
+    folder = run("callbacks=bare")
+    assert not (folder / "images").exists()
+    assert pictures_in(events_of(folder)) == set()
 
 
 def test_a_picture_can_be_switched_off(run):
@@ -135,8 +165,7 @@ def test_one_batch_can_be_learned_by_heart(run):
     folder = run(
         "+trainer.overfit_batches=1", "trainer.max_epochs=100", "trainer.limit_train_batches=null",
         "data.binarization=threshold", "objective=autoencoder", "data.batch_size=8",
-        "optimizer.lr=5e-3", "callbacks.latent_scatter=null", "callbacks.overview=null",
-        "callbacks.samples=null", "callbacks.reconstructions=null", "trainer.log_every_n_steps=1",
+        "optimizer.lr=5e-3", "callbacks=bare", "trainer.log_every_n_steps=1",
     )  # fmt: skip
     with (folder / "metrics.csv").open(newline="") as file:
         losses = [float(r["value"]) for r in csv.DictReader(file) if r["metric"] == "train/loss"]

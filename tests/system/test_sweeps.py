@@ -7,7 +7,7 @@ import pytest
 from command_line import ROOT, finish, start
 from tiny import HERE, TINY, assert_same, summary, write_data
 
-from vae_lab import locks, sweeps
+from vae_lab import processes, sweeps
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
 TROUBLED = ("experiment=troubled", "sweep.name=troubled")
@@ -109,7 +109,7 @@ def test_a_run_in_progress_cannot_be_resumed(folder):
         busy.wait()
     assert f"error: another process trains in {folder}/busy" in refused.text
     assert "Traceback" not in refused.text
-    assert not locks.is_locked(folder / "busy")
+    assert not processes.is_locked(folder / "busy")
 
 
 def test_a_sweep_keeps_its_configuration(folder):

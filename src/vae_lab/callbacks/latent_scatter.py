@@ -12,6 +12,11 @@ class LatentScatter(PictureCallback):
     """Posterior means coloured by class; more than two dimensions by principal components."""
 
     name = "latent_scatter"
+    description = (
+        "**Where validation images lie in latent space**: a point is the mean of an image's "
+        "posterior, coloured by class, though the model never saw the classes. With more than two "
+        "dimensions these are the first two principal components."
+    )
 
     def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
         """Encode the examples."""

@@ -24,6 +24,11 @@ class LatentUsage(PictureCallback):
     """
 
     name = "latent_usage"
+    description = (
+        "**Which latent dimensions are in use.** A bar is the mean KL between posterior and prior, "
+        "the nats that this dimension says about an image; grey ones are inactive: their posterior "
+        "is the prior whatever the image. Below the top of a ladder, `c` counts channels."
+    )
 
     def __init__(self, run_dir: str, every_n_epochs: int, num_images: int) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
@@ -40,7 +45,9 @@ class LatentUsage(PictureCallback):
         channels_below = kl[len(active) :]
         self._active = torch.cat([active, channels_below > ACTIVE_NATS]).cpu()
         title = f"{int(self._active.sum())} of {len(self._active)} latent dimensions are active"
-        return plots.kl_bars(kl, self._active, title)
+        names = [str(dimension + 1) for dimension in range(len(active))]
+        names += [f"c{channel + 1}" for channel in range(len(channels_below))]
+        return plots.kl_bars(kl, self._active, names, title)
 
     def scalars(self) -> dict[str, float]:
         """Return the number of active units (Burda et al. 2016)."""

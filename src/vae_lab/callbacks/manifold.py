@@ -27,6 +27,10 @@ class Manifold(PictureCallback):
     """
 
     name = "manifold"
+    description = (
+        "**The latent plane, decoded** on a grid: neighbours look alike, and one digit turns into "
+        "another without a break."
+    )
 
     def __init__(
         self, run_dir: str, every_n_epochs: int, size: int, spacing: str, extent: float

@@ -12,6 +12,10 @@ class Overview(PictureCallback):
     """Three rows: images, their reconstructions, and samples from the prior."""
 
     name = "overview"
+    description = (
+        "**Seen, remembered, imagined**: validation images, their reconstructions, and as many "
+        "samples from the prior."
+    )
 
     def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples and sample as many."""

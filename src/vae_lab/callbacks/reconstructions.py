@@ -12,6 +12,11 @@ class Reconstructions(PictureCallback):
     """Two rows: images, and E[x|z] at their posterior means."""
 
     name = "reconstructions"
+    description = (
+        "**What the latent code keeps of an image.** Above, validation images; below, what the "
+        "decoder makes of the mean of their posteriors. What is blurred or changed did not fit "
+        "into the code."
+    )
 
     def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples."""

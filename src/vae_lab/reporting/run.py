@@ -12,7 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_lab import locks, results, runs
+from vae_lab import processes, results, runs
 from vae_lab.reporting.overrides import Value, first_line, parse, plain
 
 HYDRA = Path(".hydra") / "hydra.yaml"
@@ -171,7 +171,7 @@ def _status(path: Path, status: str | None) -> str:
     """Tell a run that goes on from one that was killed, by its lock."""
     if status not in {None, "running"}:
         return str(status)
-    return "running" if locks.is_locked(path) else "unfinished"
+    return "running" if processes.is_locked(path) else "unfinished"
 
 
 def _detail(

@@ -1,6 +1,7 @@
-"""Keeps two processes out of one run directory."""
+"""Processes and a run directory: one works there at a time, or several that agree on it."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,3 +46,21 @@ def _is_free(file: IO[str], kind: int = fcntl.LOCK_EX, after: float = 0.0) -> bo
     except BlockingIOError:
         return False
     return True
+
+
+def agreed(name: str, value: str) -> str:
+    """Return the value that process 0 has, if torchrun started several, perhaps not in one second.
+
+    Args:
+        name: of the value, the same in all processes.
+        value: what this process would take.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return value
+    from torch._C._distributed_c10d import TCPStore  # noqa: PLC0415 - torch is not needed before
+
+    port = int(os.environ["MASTER_PORT"])
+    store = TCPStore(os.environ["MASTER_ADDR"], port, is_master=False)
+    if os.environ["RANK"] == "0":
+        store.set(f"vae_lab/{name}", value)
+    return store.get(f"vae_lab/{name}").decode()

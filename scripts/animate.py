@@ -1,0 +1,116 @@
+"""Films of a trained run, as GIF and MP4: how it learned, and ways through its latent space.
+
+python scripts/animate.py runs/<run>
+python scripts/animate.py runs/<run> --what walk --output films
+
+Learning is shown by the frames that a run with callbacks=film keeps; it may be still running.
+"""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vae_lab import films, paths, runs
+from vae_lab.callbacks import film
+from vae_lab.data import MNISTDataModule
+from vae_lab.vae import VAE
+
+IMAGES = 2000
+WALK_STEPS, LEG_STEPS, REST_STEPS = 160, 12, 5
+SECONDS_PER_STEP = 0.08
+LONGEST_CAPTION = 3  # numbers
+
+
+def codes_of(run: Path, model: VAE) -> tuple[Tensor, Tensor]:
+    """Return the posterior means (N, D) of the run's examples, and their classes (N,)."""
+    data: MNISTDataModule = runs.instantiate(runs.load_config(run).data)
+    data.prepare_data()
+    data.setup("fit")
+    images, labels = data.examples(IMAGES)
+    return model.encode(images).mean, labels
+
+
+def learning(run: Path) -> films.Film:
+    """Join the frames that the run has kept."""
+    return film.learning(run / "images")
+
+
+def walk(run: Path) -> films.Film:
+    """Walk along a closed path through the region where the codes lie."""
+    model = runs.load_model(run)
+    codes, labels = codes_of(run, model)
+    path = paths.closed_walk(codes, WALK_STEPS)
+    captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
+    is_short = model.latent_dim <= LONGEST_CAPTION
+    return travel(model, codes, labels, path, captions if is_short else ["decoded"] * len(path))
+
+
+def interpolation(run: Path) -> films.Film:
+    """Go from a typical image of each class to one of the next, and back to the first."""
+    model = runs.load_model(run)
+    codes, labels = codes_of(run, model)
+    chosen = paths.typical(codes, labels)
+    path = paths.round_trip(codes[chosen], LEG_STEPS, paths.straight, rest=REST_STEPS)
+    names = [str(labels[index].item()) for index in chosen]
+    captions = []
+    for start, end in zip(names, [*names[1:], names[0]], strict=True):
+        captions += [start] * REST_STEPS + [f"{start} → {end}"] * LEG_STEPS
+    return travel(model, codes, labels, path, captions)
+
+
+def travel(
+    model: VAE, codes: Tensor, labels: Tensor, path: Tensor, captions: list[str]
+) -> films.Film:
+    """Film a journey along ``path`` (S, D)."""
+    frames = films.journey(codes, labels, path, model.decode(path).mean, captions)
+    return films.Film(frames, SECONDS_PER_STEP, SECONDS_PER_STEP)
+
+
+FILMS: dict[str, Callable[[Path], films.Film]] = {
+    "learning": learning,
+    "walk": walk,
+    "interpolation": interpolation,
+}
+
+
+def main() -> None:
+    """Make the films that the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("--what", choices=(*FILMS, "all"), default="all", help="default: all")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: <run>/images")
+    arguments = parser.parse_args()
+    output = arguments.output or arguments.run / "images"
+
+    torch.manual_seed(0)
+    try:
+        if importlib.util.find_spec("imageio_ffmpeg") is None:
+            raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
+        runs.load_config(arguments.run)
+        for name, make in FILMS.items():
+            if arguments.what in (name, "all"):
+                try:
+                    with torch.no_grad():
+                        made = make(arguments.run)
+                except FileNotFoundError as error:
+                    if arguments.what != "all" or name != "learning":
+                        raise
+                    print(f"no film of learning: {error}", file=sys.stderr)
+                    continue
+                output.mkdir(parents=True, exist_ok=True)
+                (output / f"{name}.gif").write_bytes(made.gif())
+                made.write_mp4(output / f"{name}.mp4")
+                print(output / f"{name}.gif", output / f"{name}.mp4", sep="\n")
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Paths through latent space: points to start from, and the ways between them.
+
+Shapes: N codes, P stations, S steps, D latent dimensions.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+PLANE = 2
+PETALS = 5
+STATIONS = 8
+GAP_ROUNDS = 10
+SMALLEST_SINE = 1e-3
+
+Way = Callable[[Tensor, Tensor, int], Tensor]
+
+
+def straight(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return ``steps`` points on the line from ``start`` to ``end``, both (D,), as (S, D)."""
+    share = torch.linspace(0, 1, steps).to(start)[:, None]
+    return start + share * (end - start)
+
+
+def great_circle(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return ``steps`` points from ``start`` to ``end`` around the origin, both (D,), as (S, D).
+
+    The direction turns evenly and the distance from the origin changes evenly. Between two draws of
+    a normal in many dimensions the straight line passes closer to the origin than any draw lies.
+    Shoemake 1985, §3.3 (slerp); for latent spaces White 2016, arXiv:1609.04468.
+    """
+    share = torch.linspace(0, 1, steps).to(start)[:, None]
+    lengths = torch.stack([start.norm(), end.norm()])
+    cosine = start @ end / lengths.prod().clamp_min(1e-12)
+    angle = cosine.clamp(-1, 1).acos()
+    if lengths.min() == 0 or angle.sin() < SMALLEST_SINE:  # no circle is the shortest
+        return straight(start, end, steps)
+    first, second = start / lengths[0], end / lengths[1]
+    turned = ((1 - share) * angle).sin() * first + (share * angle).sin() * second
+    return turned / angle.sin() * (lengths[0] + share * (lengths[1] - lengths[0]))
+
+
+def round_trip(stations: Tensor, steps: int, way: Way, rest: int = 0) -> Tensor:
+    """Return the closed path through ``stations`` (P, D) and back to the first.
+
+    Args:
+        stations: in order.
+        steps: points from one station, included, to the next, excluded.
+        way: leads from one station to the next.
+        rest: further points at each station.
+
+    Returns:
+        (P·(rest + S), D).
+    """
+    legs = []
+    for start, end in zip(stations, stations.roll(-1, 0), strict=True):
+        legs += [start.expand(rest, -1), way(start, end, steps + 1)[:-1]]
+    return torch.cat(legs)
+
+
+def typical(codes: Tensor, labels: Tensor) -> Tensor:
+    """Return, for each class in order, which of the codes (N, D) lies nearest to its mean, (P,)."""
+    chosen = []
+    for label in labels.unique():
+        members = (labels == label).nonzero().flatten()
+        distances = (codes[members] - codes[members].mean(0)).norm(dim=1)
+        chosen.append(members[distances.argmin()])
+    return torch.stack(chosen)
+
+
+def gaps(codes: Tensor, count: int) -> Tensor:
+    """Return ``count`` points (count, D) between codes (N, D), but far from all of them.
+
+    They are chosen at random among the emptiest hundredth of the middles between two codes.
+    """
+    pairs = torch.randperm(len(codes), device=codes.device)
+    middles = torch.cat([(codes + codes[pairs.roll(shift)]) / 2 for shift in range(GAP_ROUNDS)])
+    emptiness = torch.cdist(middles, codes).amin(1)
+    emptiest = emptiness.topk(max(count, len(middles) // 100)).indices
+    return middles[emptiest[torch.randperm(len(emptiest), device=codes.device)[:count]]]
+
+
+def closed_walk(codes: Tensor, steps: int) -> Tensor:
+    """Return a closed path of about ``steps`` points through the region where codes (N, D) lie.
+
+    One dimension is walked there and back. In the plane the path is a flower, which passes the
+    centre and the rim. In more dimensions it leads through some of the codes, on great circles
+    around their mean.
+    """
+    centre, spread = codes.mean(0), codes.std(0)
+    angles = (torch.arange(steps) / steps * 2 * math.pi).to(codes)
+    match codes.shape[1]:
+        case 1:
+            return centre + 2 * spread * angles.sin()[:, None]
+        case 2:
+            radius = 1.2 + 0.9 * (PETALS * angles).cos()
+            flower = radius[:, None] * torch.stack([angles.cos(), angles.sin()], 1)
+            return centre + spread * flower
+    stations = codes[:STATIONS] - centre
+    return centre + round_trip(stations, max(1, steps // len(stations)), great_circle)
