@@ -135,7 +135,7 @@ def train_in_another_process(run_dir: Path) -> float | None:
     if status in (runs.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
         raise SystemExit(runs.INTERRUPTED)
     summary = runs.read_summary(run_dir)
-    if summary.get("status") != "completed":
+    if summary.get("status") not in runs.DONE:
         with processes.lock(run_dir):
             reason = summary.get("error", f"exit status {status}")
             raise ChildProcessError(reason.removeprefix("error: "))
