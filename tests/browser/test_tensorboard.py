@@ -1,6 +1,7 @@
 """TensorBoard on a run directory, in a real browser: what each tab shows."""
 
 import json
+import re
 
 import pytest
 from boards import ask, browser_page, expect, show, tensorboard, wait_for_tags
@@ -68,11 +69,14 @@ def test_the_projector_shows_the_digits_as_points_with_labels(board, page):
     with page.expect_response(lambda response: "sprite_image" in response.url) as sprite:
         show(page, board[1], "projector")
     assert sprite.value.ok
-    projector = page.locator("vz-projector")
-    expect(projector).to_contain_text(f"Points: {POINTS}")
-    expect(projector).to_contain_text("Dimension: 3")
-    expect(projector).to_contain_text("00000/default/metadata.tsv")
-    expect(page.get_by_text("does not have WebGL enabled")).to_have_count(0)
+    frame = page.frame(url=re.compile("projector_binary"))
+    expect(frame.locator(".numDataPoints")).to_have_text(str(POINTS))
+    expect(frame.locator(".dim")).to_have_text("3")
+    query = f"data/plugin/projector/metadata?run={RUN}&name=default%3A00000"
+    labels = page.request.get(board[1] + query).text().split()
+    assert len(labels) == POINTS
+    assert set(labels) == set("0123456789")
+    expect(frame.get_by_text("does not have WebGL enabled")).to_have_count(0)
 
 
 def test_hparams_show_the_run_with_its_metric(board, page):
@@ -87,9 +91,9 @@ def test_hparams_show_the_run_with_its_metric(board, page):
 def test_the_graph_has_encoder_and_decoder(board, page):
     _, address = board
     show(page, address, "graphs")
-    expect(page.get_by_text("Reconstruction", exact=True).first).to_be_visible()
-    with page.request.get(f"{address}data/plugin/graphs/graph?run={RUN}&conceptual=false") as graph:
-        text = graph.text()
+    expect(page.locator("title", has_text="Reconstruction").first).to_be_attached()
+    query = f"data/plugin/graphs/graph?run={RUN}&conceptual=false"
+    text = page.request.get(address + query).text()
     assert all(f"model/VAE[model]/MLP[{part}]" in text for part in ("encoder", "decoder"))
 
 
