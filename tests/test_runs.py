@@ -1,9 +1,9 @@
 """Run directories that no command line made, and curves read back."""
 
 import pytest
+from command_line import ROOT
 from omegaconf import OmegaConf
 
-from conftest import ROOT
 from vae_lab import runs
 
 

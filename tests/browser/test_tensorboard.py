@@ -5,8 +5,8 @@ import re
 
 import pytest
 from boards import ask, browser_page, expect, show, tensorboard, wait_for_tags
+from command_line import ROOT
 
-from conftest import ROOT
 from vae_lab import runs, training
 
 RUN = "run"

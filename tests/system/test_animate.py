@@ -3,10 +3,10 @@
 import importlib.util
 
 import pytest
+from command_line import ROOT
 from PIL import Image
 from script_runner import refusal_of, run_script
 
-from conftest import ROOT
 from vae_lab import runs, training
 
 SMALL = (

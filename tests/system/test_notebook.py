@@ -2,9 +2,8 @@
 
 import nbformat
 import pytest
+from command_line import ROOT
 from nbclient import NotebookClient
-
-from conftest import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "from_autoencoder_to_vae.ipynb"
 MEGABYTES = 3
