@@ -26,7 +26,7 @@ from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -227,12 +227,12 @@ def load_model(run_dir: Path) -> "VAE":
 def read_overrides(run_dir: Path) -> list[str]:
     """Return the command line that made a run."""
     path = run_dir / OVERRIDES
-    return list(OmegaConf.load(path)) if path.exists() else []
+    return cast(list[str], to_plain(OmegaConf.load(path), resolve=False)) if path.exists() else []
 
 
-def to_plain(node: DictConfig | None) -> Any:  # noqa: ANN401
+def to_plain(node: DictConfig | ListConfig | None, resolve: bool = True) -> Any:  # noqa: ANN401
     """Return a part of a configuration as dictionaries, lists, numbers and strings."""
-    return OmegaConf.to_container(node, resolve=True) if node is not None else None
+    return OmegaConf.to_container(node, resolve=resolve) if node is not None else None
 
 
 def read_summary(run_dir: Path) -> dict[str, Any]:
