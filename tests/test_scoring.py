@@ -30,6 +30,7 @@ def data(tmp_path):
 
     def build(binarization):
         options = {"image_shape": (1, 28, 28), "batch_size": 10, "val_size": 10, "seed": 0}
+        options["global_batch_size"] = None
         module = MNISTDataModule(
             "FashionMNIST", str(tmp_path), binarization=binarization, **options
         )
