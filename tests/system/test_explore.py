@@ -65,9 +65,10 @@ def test_what_is_no_run_is_refused(tmp_path):
     assert f"{tmp_path} is not a run directory" in refusal_of("explore", tmp_path)
 
 
-def test_a_folder_that_does_not_exist_is_refused(run, tmp_path):
-    said = refusal_of("explore", run, "--static", tmp_path / "nowhere" / "page.html")
-    assert "No such file or directory" in said
+def test_a_page_that_cannot_be_written_is_refused(run, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("a file where a folder should be")
+    assert str(taken) in refusal_of("explore", run, "--static", taken / "page.html")
 
 
 @pytest.mark.parametrize(("options", "words"), [
