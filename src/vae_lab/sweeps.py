@@ -91,7 +91,9 @@ class PrepareSweep(Callback):
         config.hydra.sweep.dir = folder
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # for every job
         for part in ("launcher", "sweeper"):
-            _require_installed(f"hydra/{part}", config.hydra[part]._target_)
+            option = f"hydra/{part}"
+            choice = f"{option}={config.hydra.runtime.choices[option]}"
+            _require_installed(choice, config.hydra[part]._target_)
         for job in jobs(Path(folder)):
             _require_same(job, config.hydra.job.config_name)
 
@@ -154,12 +156,10 @@ def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _require_installed(option: str, target: str) -> None:
+def _require_installed(choice: str, target: str) -> None:
     for plugin, module, extra in EXTRAS:
         if target.startswith(plugin) and not _is_installed(module):
-            raise SystemExit(
-                f"error: this {option} is not installed: pip install 'vae-lab[{extra}]'"
-            )
+            raise SystemExit(f"error: {choice} is not installed: pip install 'vae-lab[{extra}]'")
 
 
 def _is_installed(module: str) -> bool:

@@ -42,17 +42,16 @@ def tensorboard(logdir: Path) -> Iterator[str]:
 
 
 @contextmanager
-def browser_page(width: int = 1400, height: int = 1000) -> Iterator:
+def browser_page(driver: Any, width: int = 1400, height: int = 1000) -> Iterator:
     """Open Chromium; yield an empty page."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(1000 * SECONDS)
-        expect.set_options(timeout=1000 * SECONDS)
-        try:
-            yield page
-        finally:
-            browser.close()
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(1000 * SECONDS)
+    expect.set_options(timeout=1000 * SECONDS)
+    try:
+        yield page
+    finally:
+        browser.close()
 
 
 def ask(address: str, path: str) -> dict:

@@ -77,7 +77,7 @@ def test_a_drawn_seven_is_reconstructed_and_lies_among_sevens(explore, one, trai
     found = trained.encode(given.astype(np.uint8).tobytes())
     number = f"{found['elbo']:.1f}".replace("-", "−")
     wait_until(lambda: page.locator(".elbo").inner_text() == number)
-    np.testing.assert_allclose(coordinates(page), found["mean"], atol=1e-3)
+    wait_until(lambda: np.allclose(coordinates(page), found["mean"], atol=1e-3))
     assert_decoded(page, trained)
     reconstruction = shown(page, ".reconstruction")
     assert np.corrcoef(reconstruction.ravel(), given.ravel())[0, 1] > 0.4

@@ -32,8 +32,8 @@ def board(tmp_path_factory, mnist_root):
 
 
 @pytest.fixture(scope="module")
-def page():
-    with browser_page() as opened:
+def page(driver):
+    with browser_page(driver) as opened:
         yield opened
 
 

@@ -149,7 +149,7 @@ def test_a_launcher_that_is_not_installed_says_how_to_install_it(launcher, monke
         config = hydra.compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     extra = launcher.partition("_")[0]
-    message = rf"this hydra/launcher is not installed: pip install 'vae-lab\[{extra}\]'"
+    message = rf"hydra/launcher={launcher} is not installed: pip install 'vae-lab\[{extra}\]'"
     with pytest.raises(SystemExit, match=message):
         sweeps.PrepareSweep().on_multirun_start(config)
 
