@@ -74,10 +74,12 @@ def run(rounds: int) -> tuple[dict[str, Any], Table]:
     with tempfile.TemporaryDirectory() as scratch:
         for turn in range(rounds):
             folder = Path(scratch) / str(turn)
-            for name, (threads, options) in ONE_RUN.items():
-                epochs[name] = min(epochs[name], epoch_seconds(folder / name, threads, options))
-            for name, options in SWEEPS.items():
-                seconds = sweep_seconds(folder / name, JOBS, "trainer.max_epochs=2", *options)
+            for number, (name, (threads, options)) in enumerate(ONE_RUN.items()):
+                seconds = epoch_seconds(folder / f"run_{number}", threads, options)
+                epochs[name] = min(epochs[name], seconds)
+            for number, (name, options) in enumerate(SWEEPS.items()):
+                sweep = folder / f"sweep_{number}"
+                seconds = sweep_seconds(sweep, JOBS, "trainer.max_epochs=2", *options)
                 sweeps[name] = min(sweeps[name], seconds)
             one = sweep_seconds(folder / "start", 1, "trainer.max_epochs=1", *ONE_BATCH)
             all_jobs = sweep_seconds(
