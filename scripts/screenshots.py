@@ -22,12 +22,8 @@ TALL = {"viewport": {"width": 1100, "height": 1120}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 
 
-def prepare(page: Page) -> None:
-    """Leave the explorer in a state that shows what it can do."""
-    page.wait_for_selector("article[data-latency]")
-    box = page.locator(".plane").first.bounding_box() or {}
-    page.mouse.click(box["x"] + 0.27 * box["width"], box["y"] + 0.28 * box["height"])
-    page.get_by_role("button", name="A here").click()
+def draw_seven(page: Page) -> None:
+    """Draw on the pad, and wait for what the runs make of it."""
     box = page.locator("#pad").bounding_box() or {}
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
     page.mouse.move(*places[0])
@@ -35,12 +31,26 @@ def prepare(page: Page) -> None:
     for place in places[1:]:
         page.mouse.move(*place, steps=8)
     page.mouse.up()
+    wait_until_settled(page)
+
+
+def wait_until_settled(page: Page) -> None:
+    """Wait until no run computes."""
+    page.wait_for_selector("article[aria-busy=true]", state="detached")
+
+
+def prepare(page: Page) -> None:
+    """Leave the explorer in a state that shows what it can do."""
+    page.wait_for_selector("article[data-latency]")
+    box = page.locator(".plane").first.bounding_box() or {}
+    page.mouse.click(box["x"] + 0.27 * box["width"], box["y"] + 0.28 * box["height"])
+    page.get_by_role("button", name="A here").click()
+    draw_seven(page)
     page.mouse.move(5, 5)
-    page.wait_for_timeout(1500)
     page.get_by_role("button", name="B here").click()
     page.wait_for_selector(".strip:not([hidden])")
     page.get_by_role("slider", name="From A to B").fill("1")
-    page.wait_for_timeout(1000)
+    wait_until_settled(page)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
 
 

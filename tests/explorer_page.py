@@ -8,7 +8,6 @@ import torch
 PIXELS = """canvas => Array.from(
     canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
 ).filter((_, i) => i % 4 == 0)"""
-SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.52, 0.65), (0.45, 0.85)]
 
 
 def coordinates(page, card=0):
@@ -37,17 +36,6 @@ def assert_decoded(page, run, card=0):
         return np.abs(shown(page, card=card) - expected).max()
 
     wait_until(lambda: difference() <= 2)  # coordinates are shown with three digits
-
-
-def draw_seven(page):
-    box = page.locator("#pad").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=5)
-    page.mouse.up()
-    page.wait_for_selector(".explained:not([hidden])")
 
 
 def plane(page, card=0):

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from script_runner import run_script
 
-from explorer_page import assert_decoded, coordinates, draw_seven, plane, shown, wait_until
+from explorer_page import assert_decoded, coordinates, plane, shown, wait_until
+from screenshots import draw_seven, wait_until_settled
 from vae_lab.explorer import standalone
 
 
@@ -76,8 +77,8 @@ def test_a_drawn_seven_is_reconstructed_and_lies_among_sevens(explore, one, trai
 
     found = trained.encode(given.astype(np.uint8).tobytes())
     number = f"{found['elbo']:.1f}".replace("-", "−")
-    wait_until(lambda: page.locator(".elbo").inner_text() == number)
-    wait_until(lambda: np.allclose(coordinates(page), found["mean"], atol=1e-3))
+    assert page.locator(".elbo").inner_text() == number
+    np.testing.assert_allclose(coordinates(page), found["mean"], atol=1e-3)
     assert_decoded(page, trained)
     reconstruction = shown(page, ".reconstruction")
     assert np.corrcoef(reconstruction.ravel(), given.ravel())[0, 1] > 0.4
@@ -126,7 +127,7 @@ def test_three_runs_are_compared_on_the_same_input(explore, three, trained, othe
     tops = [page.locator("article").nth(i).bounding_box()["y"] for i in range(3)]
     assert len(set(tops)) == 1
     draw_seven(page)
-    wait_until(lambda: page.locator(".explained:not([hidden])").count() == 3)
+    assert page.locator(".explained:not([hidden])").count() == 3
     assert (shown(page, ".given", 0) == shown(page, ".given", 2)).all()
     bounds = [page.locator(".bound").nth(i).is_visible() for i in range(3)]
     assert bounds == [True, True, False]  # the third is an autoencoder
@@ -188,7 +189,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(explore, one, trained):
     for key in ["ArrowRight"] * 5 + ["ArrowDown"] * 6:
         page.keyboard.press(key)
     page.keyboard.press(" ")
-    page.wait_for_selector(".explained:not([hidden])")
+    wait_until_settled(page)
     assert (shown(page, ".given") > 127).sum() > 20
     page.keyboard.press("Delete")
     page.wait_for_selector(".explained[hidden]", state="attached")

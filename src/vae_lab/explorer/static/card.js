@@ -16,6 +16,7 @@ export class RunCard {
   #sliders;
   #digits;
   #ends = { a: null, b: null };
+  #working = 0;
   #decode;
   #showStrip;
 
@@ -100,13 +101,20 @@ export class RunCard {
 
   #latest = (work, report) =>
     latestOnly(async (input) => {
+      this.#setWorking(this.#working + 1);
       try {
         await work(input);
         report(null);
       } catch (error) {
         report(error.message);
       }
+      this.#setWorking(this.#working - 1);
     });
+
+  #setWorking(count) {
+    this.#working = count;
+    this.#element.setAttribute("aria-busy", count > 0);
+  }
 
   async #showDecoded(z, since) {
     paint(this.#find(".decoded"), await this.#run.decode([z]));
