@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "vae_lab"
 # A room is a module or a folder of vae_lab. It imports from its own floor or from one below.
 FLOORS = [
     {"training", "scoring", "export", "hub", "pretrained", "trained", "explorer"},
-    {"experiment", "sweeps"},
+    {"experiment", "launch", "sweeps"},
     {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "reporting",
      "results", "search", "environment", "extras", "processes"},
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "films", "paths", "seeding",
@@ -26,8 +26,9 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 MAY_IMPORT = {
-    "hydra": {"training", "runs", "sweeps", "search", "reporting"},
-    "omegaconf": {"training", "experiment", "runs", "sweeps", "search", "loggers", "reporting"},
+    "hydra": {"training", "launch", "runs", "sweeps", "search", "reporting"},
+    "omegaconf": {"training", "experiment", "launch", "runs", "sweeps", "search", "loggers",
+                  "reporting"},
     "lightning": {"module", "data", "callbacks", "checkpoints", "loggers", "experiment",
                   "training"},
     "lightning_fabric": set(),
@@ -151,6 +152,7 @@ def test_loggers_use_omegaconf_for_writing_yaml_alone():
 
 LOADED_FIRST = {
     "__init__",
+    "launch",
     "processes",
     "report",
     "runs",

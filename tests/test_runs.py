@@ -4,11 +4,11 @@ import pytest
 from command_line import ROOT
 from omegaconf import OmegaConf
 
-from vae_lab import runs
+from vae_lab import launch, runs
 
 
 def test_a_composed_experiment_can_be_opened_again(tmp_path):
-    config = runs.compose(ROOT / "conf", tmp_path / "run", ["latent_dim=3", "objective.beta=2"])
+    config = launch.compose(ROOT / "conf", tmp_path / "run", ["latent_dim=3", "objective.beta=2"])
     assert (config.latent_dim, config.objective.beta) == (3, 2)
     loaded = runs.load_config(tmp_path / "run")
     assert OmegaConf.to_container(loaded.model, resolve=True) == OmegaConf.to_container(

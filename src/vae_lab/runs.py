@@ -16,21 +16,14 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import hydra
 import hydra.utils
-from hydra import initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
-
-from vae_lab import processes
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
@@ -59,61 +52,9 @@ def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # n
         raise error.__cause__ or error from None
 
 
-class PrepareRun(Callback):
-    """Makes the run directory, or says in one line why that cannot be.
-
-    With ``resume=<run directory>`` the run goes on in that directory, and its ``.hydra`` stays as
-    it is.
-    """
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Act before Hydra makes the directory.
-
-        Raises:
-            SystemExit: Hydra turns any other exception of a callback into a warning.
-        """
-        if config.resume is not None:
-            if not is_run(Path(config.resume)):
-                raise SystemExit(f"error: {_no_run(config.resume)}")
-            with open_dict(config):
-                config.hydra.run.dir = config.resume
-                config.hydra.output_subdir = None
-        config.hydra.run.dir = processes.agreed("run_dir", config.hydra.run.dir)
-        try:
-            Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SystemExit(
-                f"error: the run directory cannot be made ({error}); give another one with "
-                "hydra.run.dir="
-            ) from error
-
-
-def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConfig:
-    """Compose an experiment where there is no command line, as in a notebook.
-
-    Args:
-        conf_dir: the folder ``conf``.
-        run_dir: where ``training.train`` will run it; ``.hydra`` is written there.
-        overrides: as on the command line of ``train.py``.
-
-    Raises:
-        hydra.errors.HydraException: if an override does not fit.
-    """
-    with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
-        config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
-    (run_dir / CONFIG).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
-    write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(list(overrides))))
-    return config
-
-
 def is_run(path: Path) -> bool:
     """Tell whether ``path`` is the directory of a run."""
     return (path / CONFIG).is_file()
-
-
-def _no_run(path: Path | str) -> str:
-    return f"{path} is not a run directory: it has no {CONFIG}"
 
 
 def load_config(run_dir: Path) -> DictConfig:
@@ -124,47 +65,13 @@ def load_config(run_dir: Path) -> DictConfig:
         ValueError: if the configuration is damaged.
     """
     if not is_run(run_dir):
-        raise FileNotFoundError(_no_run(run_dir))
+        raise FileNotFoundError(f"{run_dir} is not a run directory: it has no {CONFIG}")
     try:
         config = cast(DictConfig, OmegaConf.load(run_dir / CONFIG))
         OmegaConf.set_struct(config, True)
         config.run_dir = str(run_dir.resolve())
     except (YAMLError, OmegaConfBaseException) as error:
         raise ValueError(f"{run_dir / CONFIG} is not what vae-lab wrote: {error}") from error
-    return config
-
-
-def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
-    """Return the configuration of the run to resume, changed by ``overrides`` from now on.
-
-    Only values may change (``trainer.max_epochs=20``): neither choices of a group (``model=conv``),
-    nor what the checkpoint brings along (``optimizer.lr``).
-
-    Raises:
-        FileNotFoundError: if ``run_dir`` is no run.
-        ValueError: if an override does not fit the configuration.
-    """
-    config = load_config(run_dir)
-    changes = [o for o in OverridesParser.create().parse_overrides(overrides)
-               if o.key_or_group != "resume"]  # fmt: skip
-    for override in changes:
-        key, value = override.key_or_group, override.value()
-        try:
-            is_choice = isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key))
-            if is_choice or key.startswith("optimizer."):
-                raise ValueError(
-                    f"a resumed run keeps its {key.split('.')[0]}: {override.input_line} is refused"
-                )
-            force = override.is_add() or override.is_force_add()
-            OmegaConf.update(config, key, value, force_add=force)
-        except OmegaConfBaseException as error:
-            raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
-    if changes:
-        write_atomically(run_dir / CONFIG, OmegaConf.to_yaml(config))
-        lines = [str(override.input_line) for override in changes]
-        before = [line for line in read_overrides(run_dir) if line not in lines]
-        write_atomically(run_dir / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(before + lines)))
-    config.resume = str(run_dir)
     return config
 
 

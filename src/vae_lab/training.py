@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch.distributed import DistError
 
-from vae_lab import environment, processes, report, runs, sweeps
+from vae_lab import environment, launch, processes, report, runs, sweeps
 from vae_lab.evaluation import information
 from vae_lab.experiment import Experiment, build
 from vae_lab.loggers import MetricsCSV, TensorBoard
@@ -72,7 +72,7 @@ def train(cfg: DictConfig) -> float | None:
     try:
         if cfg.resume:
             changes = list(HydraConfig.get().overrides.task)
-            cfg = runs.resumed_config(Path(cfg.resume), changes)
+            cfg = launch.resumed_config(Path(cfg.resume), changes)
         is_restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
         with _lock(cfg):
             return _train(cfg, build(cfg), is_resumed=bool(cfg.resume) or is_restarted)

@@ -7,7 +7,7 @@ from command_line import ROOT
 from PIL import Image
 from script_runner import refusal_of, run_script
 
-from vae_lab import runs, training
+from vae_lab import launch, training
 
 SMALL = (
     "debug=fast", "trainer.max_epochs=3", "model.encoder.hidden_sizes=[16]",
@@ -22,7 +22,7 @@ def trained(tmp_path_factory, mnist_root):
     def start(*overrides):
         folder = tmp_path_factory.mktemp("run")
         conf = ROOT / "conf"
-        cfg = runs.compose(conf, folder, [*SMALL, *overrides, f"data.root={mnist_root}"])
+        cfg = launch.compose(conf, folder, [*SMALL, *overrides, f"data.root={mnist_root}"])
         training.train(cfg)
         return folder
 

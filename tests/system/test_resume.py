@@ -5,7 +5,7 @@ from command_line import train
 from omegaconf import OmegaConf
 from tiny import assert_same, checkpoint, summary
 
-from vae_lab.runs import resumed_config
+from vae_lab.launch import resumed_config
 
 BATCHES_PER_EPOCH = 16
 STEPS_PER_EPOCH = 8
