@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import torch
 from command_line import finish, start
-from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, summary, write_data
+from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, signal_at, summary
 
 LAST_EPOCH = EPOCHS - 1
 LESS_THAN_A_CHECKPOINT = 100_000  # bytes; more than any other file
@@ -14,24 +14,9 @@ LESS_THAN_THE_CURVES = 7_000  # those of TensorBoard
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("damage"))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(folder):
-    finish(*TINY, "hydra.run.dir=full", folder=folder, data=folder)
-    return folder / "full"
-
-
-@pytest.fixture(scope="module")
 def killed(folder):
-    probe = (
-        f"{{_target_: probes.Signal, name: SIGKILL, step: {LAST_EPOCH * STEPS_PER_EPOCH}, once: x}}"
-    )
-    running = start(
-        *TINY, "hydra.run.dir=killed", f"+callbacks.kill={probe}", folder=folder, data=folder
-    )
+    kill = signal_at(LAST_EPOCH * STEPS_PER_EPOCH, "SIGKILL", once="x")
+    running = start(*TINY, "hydra.run.dir=killed", kill, folder=folder, data=folder)
     assert running.wait() < 0, running.text
     return folder / "killed"
 

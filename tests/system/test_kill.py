@@ -6,7 +6,7 @@ import time
 
 import pytest
 from command_line import finish, start
-from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, summary, write_data
+from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, signal_at, summary
 
 from vae_lab import processes
 
@@ -17,27 +17,11 @@ SECONDS_TO_END_OTHERS = 30
 INTERRUPTED = 130
 
 
-def signal_at(step, name, **others):
-    fields = {"_target_": "probes.Signal", "name": name, "step": step} | others
-    return f"+callbacks.signal={{{','.join(f'{key}: {value}' for key, value in fields.items())}}}"
-
-
 def kill_when_renaming(file, epoch):
     probe = (
         f"{{_target_: probes.KillWhenRenaming, file: {file}, epoch: {epoch}, once: {file}.once}}"
     )
     return f"+callbacks.signal={probe}"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("kill"))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(folder):
-    finish(*TINY, "hydra.run.dir=full", folder=folder, data=folder)
-    return folder / "full"
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,13 @@ import subprocess
 
 import pytest
 from command_line import finish, start, train
-from tiny import TINY, summary, write_data
+from tiny import TINY, summary
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
 SHORTEST = (TINY[0], "experiment=shortest")
 JOBS = 30
 WARM = 10  # jobs, after which libraries have what they keep
 GROWTH = 4_000_000  # bytes; twenty models with the state of their optimisers have 6 million
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("many_jobs"))
 
 
 def test_memory_does_not_grow_over_thirty_jobs(folder):

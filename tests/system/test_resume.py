@@ -3,7 +3,7 @@
 import pytest
 from command_line import train
 from omegaconf import OmegaConf
-from tiny import assert_same, checkpoint, summary
+from tiny import assert_same, checkpoint, signal_at, summary
 
 from vae_lab.launch import resumed_config
 
@@ -37,13 +37,13 @@ def uninterrupted(tmp_path_factory, mnist_root):
 def test_resumed_equals_uninterrupted(uninterrupted, mnist_root, step):
     folder, name = uninterrupted.parent, f"cut_{step}"
     run = folder / name
-    ctrl_c = f"+callbacks.ctrl_c={{_target_: probes.Signal, name: SIGINT, step: {step}}}"
+    ctrl_c = signal_at(step, "SIGINT")
     cut = train(*SMALL, f"hydra.run.dir={name}", ctrl_c, folder=folder, data=mnist_root)
     assert cut.returncode == 130, cut.stderr
     assert summary(run)["status"] == "interrupted"
     assert checkpoint(run)["global_step"] == step + 1
 
-    resumed = train(f"resume={name}", "++callbacks.ctrl_c=null", folder=folder, data=mnist_root)
+    resumed = train(f"resume={name}", "++callbacks.signal=null", folder=folder, data=mnist_root)
     assert resumed.returncode == 0, resumed.stderr
     assert_same(run, uninterrupted)
 

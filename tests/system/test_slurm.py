@@ -9,6 +9,7 @@ from pathlib import Path
 import fake_slurm
 import pytest
 from command_line import ROOT
+from tiny import signal_at
 
 pytest.importorskip("submitit", reason="pip install 'vae-lab[submitit]'")
 SWEEP = (
@@ -24,7 +25,7 @@ SWEEP = (
     "seed=0,1",
 )
 PREEMPTED_AT = 12  # of 20 steps
-PREEMPT = f"+callbacks.preempt={{_target_: probes.Signal, name: SIGUSR2, step: {PREEMPTED_AT}}}"
+PREEMPT = signal_at(PREEMPTED_AT, "SIGUSR2")
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,12 @@ import shutil
 import hydra
 import pytest
 from command_line import ROOT, finish, start
-from tiny import HERE, TINY, assert_same, summary, write_data
+from tiny import HERE, TINY, assert_same, summary
 
 from vae_lab import processes, sweeps
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
 TROUBLED = ("experiment=troubled", "sweep.name=troubled")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("sweeps"))
 
 
 @pytest.fixture(scope="module")

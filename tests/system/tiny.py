@@ -23,6 +23,12 @@ def write_data(folder: Path) -> Path:
     return folder
 
 
+def signal_at(step: int, name: str, **others: object) -> str:
+    """Return the override with which a run sends itself a signal; see ``probes.Signal``."""
+    fields = {"_target_": "probes.Signal", "name": name, "step": step} | others
+    return f"+callbacks.signal={{{','.join(f'{key}: {value}' for key, value in fields.items())}}}"
+
+
 def summary(run: Path) -> dict[str, Any]:
     """Return how a run ended."""
     return json.loads((run / "summary.json").read_text())
