@@ -32,7 +32,7 @@ def check_output(path: Path, run: Path, num_samples: int) -> None:
         return
     try:
         existing = json.loads(path.read_text())
-        version = existing["version"]
+        version = existing["version"] if existing["format"] == results.FORMAT else "unknown"
     except (json.JSONDecodeError, KeyError, TypeError):
         existing, version = {}, "unknown"
     if version != results.VERSION:

@@ -7,6 +7,7 @@ python scripts/explore.py runs/<run> --static explorer.html  # one file that nee
 
 import argparse
 import contextlib
+import errno
 import importlib.util
 import socket
 import webbrowser
@@ -45,9 +46,9 @@ def listen(host: str, port: int | None) -> socket.socket:
     try:
         return socket.create_server((host, PORT if port is None else port))
     except OSError as error:
-        if port is None:
+        if port is None and error.errno == errno.EADDRINUSE:
             return listen(host, 0)
-        raise ValueError(f"cannot listen at {host}, port {port}: {error}") from error
+        raise ValueError(f"cannot listen at {host}, port {port or PORT}: {error}") from error
 
 
 def serve(explored: list[ExploredRun], listener: socket.socket, host: str, browse: bool) -> None:

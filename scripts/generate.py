@@ -6,6 +6,7 @@ python scripts/generate.py runs/<run> --reconstruct test
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -53,8 +54,18 @@ def reconstruction(
     data.prepare_data()
     data.setup("test" if split == "test" else "fit")
     images = data.images(split, count)
+    if not len(images):
+        raise ValueError(f"this run has no {split} images")
     rows = {f"{split} images": images, "reconstructions": trained.reconstruct(images)}
     return plots.image_rows(rows, f"Reconstructions of {split} images")
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """Return ``--at=-1,2`` for ``--at -1,2``, which argparse would take for two options."""
+    if "--at" not in arguments[:-1]:
+        return arguments
+    at = arguments.index("--at")
+    return [*arguments[:at], f"--at={arguments[at + 1]}", *arguments[at + 2 :]]
 
 
 def main() -> None:
@@ -72,7 +83,7 @@ def main() -> None:
                         help="with --num: times the prior's standard deviation (1)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(_joined(sys.argv[1:]))
     output = arguments.output or arguments.run / "images" / "generated.png"
 
     try:

@@ -113,6 +113,12 @@ def test_only_what_changes_the_experiment_counts_as_changed(overrides, changed):
     assert cells(evaluation(run__overrides=overrides))["changed"] == changed
 
 
+def test_a_run_with_a_name_of_its_own_is_a_run_of_its_experiment():
+    named = evaluation(run__name="mine", run__overrides=["experiment=gated", "name=mine"])
+    (row,) = rows([named], {"gated": CLAIM})
+    assert (row[0], row[HEADER.index("changed")]) == ("mine", "`experiment=gated`")
+
+
 def test_experiments_that_were_not_run_come_last_and_say_so():
     table = rows([evaluation()], {"ladder": VAGUE, "gated": CLAIM})
     assert [row[0] for row in table] == ["gated", "ladder"]

@@ -61,7 +61,7 @@ def test_the_examples_hold_every_choice():
 def begin(tmp_path):
     """Begins a search, or takes it up."""
 
-    def begun(n_trials=4, seed=0, space=SPACE):
+    def begun(n_trials=4, seed=0, space=SPACE, fixed=("trainer.max_epochs=5",)):
         return search.Search(
             storage=f"sqlite:///{tmp_path}/search.db",
             name="search",
@@ -69,6 +69,7 @@ def begin(tmp_path):
             pruner=OmegaConf.create({"_target_": "optuna.pruners.MedianPruner"}),
             seed=seed,
             space=space,
+            fixed=fixed,
             n_trials=n_trials,
         )
 
@@ -137,10 +138,20 @@ def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(begin, end, tmp
     assert end(begin(seed=1), "completed") != first[:1]
 
 
-def test_another_space_is_refused(begin, end):
-    end(begin(space={"model": CategoricalDistribution(["mlp", "conv"])}), "completed")
-    with pytest.raises(ValueError, match=r"search was begun with model from .*'conv'"):
-        begin(space={"model": CategoricalDistribution(["mlp", "resnet"])})
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"space": SPACE | {"latent_dim": IntDistribution(2, 32)}}, r"latent_dim: .*64.* → .*32"),
+        ({"space": SPACE | {"model": CategoricalDistribution(["mlp"])}}, "model: None → "),
+        ({"fixed": ("trainer.max_epochs=10",)}, "trainer.max_epochs: 5 → 10"),
+        ({"fixed": ()}, "trainer.max_epochs: 5 → None"),
+    ],
+)
+def test_another_search_under_the_same_name_is_refused(begin, end, changed, message):
+    end(begin(), "completed")
+    with pytest.raises(ValueError, match=rf"search was begun otherwise \({message}"):
+        begin(**changed)
+    assert len(begin().study.trials) == 1
 
 
 def test_a_trial_that_is_over_is_left_alone(begin, end, tmp_path):

@@ -139,6 +139,10 @@ def test_log_prob_is_exact_where_the_posterior_is():
     assert not found.requires_grad
 
 
+def test_no_images_have_no_log_prob(some, binary_images):
+    assert some.log_prob(binary_images[:0], num_samples=2).shape == (0,)
+
+
 @pytest.mark.parametrize("method", ["encode", "reconstruct", "log_prob"])
 @pytest.mark.parametrize(
     ("images", "words"),
@@ -146,8 +150,8 @@ def test_log_prob_is_exact_where_the_posterior_is():
         (torch.zeros(1, 4, 4), r"images must be \(B, 1, 4, 4\), got \(1, 4, 4\)"),
         (torch.zeros(2, 1, 4, 5), r"got \(2, 1, 4, 5\)"),
         (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), "such as images / 255 for bytes"),
-        (torch.full((2, 1, 4, 4), 255.0), "such as images / 255 for bytes"),
-        (torch.full((2, 1, 4, 4), torch.nan), r"floating point in \[0, 1\]"),
+        (torch.full((2, 1, 4, 4), 255.0), "images / 255 for bytes, got 255 to 255"),
+        (torch.full((2, 1, 4, 4), torch.nan), r"in \[0, 1\], .*, got nan to nan"),
     ],
 )
 def test_what_cannot_be_an_image_is_refused(method, images, words, bernoulli_model):

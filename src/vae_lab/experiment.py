@@ -141,3 +141,7 @@ def _check_parts(cfg: DictConfig, module: VAEModule) -> None:
         raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
     if isinstance(module.objective, Autoencoder) and not isinstance(module.model, VAE):
         raise ValueError("objective=autoencoder needs a model with one group of latents")
+    if has_kl and isinstance(module.objective, Autoencoder):
+        raise ValueError(
+            "objective=autoencoder goes with posterior=deterministic: it samples nothing"
+        )

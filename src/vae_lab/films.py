@@ -16,7 +16,7 @@ from torchvision.utils import make_grid
 
 from vae_lab import plots
 
-MP4_RATE = 20  # pictures a second
+MP4_RATE = 25  # pictures a second
 GREYS = [*range(0, 252, 4), 255]  # Pillow rounds what it looks up in a palette to fours
 FRAME_INCHES, FRAME_DPI = (9.6, 5.0), 100
 
@@ -47,7 +47,7 @@ class Film:
         return buffer.getvalue()
 
     def write_mp4(self, path: Path) -> None:
-        """Write the film as H.264, twenty pictures a second.
+        """Write the film as H.264, 25 pictures a second.
 
         Raises:
             ModuleNotFoundError: without imageio-ffmpeg.

@@ -1,17 +1,21 @@
 """How a run begins: its directory and its configuration, whether new, resumed or in a notebook."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hydra
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab import processes, runs
+
+KEPT = ("model", "optimizer")  # a checkpoint has weights for the one and state for the other
 
 
 class PrepareRun(Callback):
@@ -22,27 +26,54 @@ class PrepareRun(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Act before Hydra makes the directory.
+        """Act before Hydra writes into the directory.
 
         Raises:
             SystemExit: Hydra turns any other exception of a callback into a warning.
         """
-        if config.resume is not None:
-            try:
-                runs.load_config(Path(config.resume))
-            except (OSError, ValueError) as error:
-                raise SystemExit(f"error: {error}") from error
-            with open_dict(config):
-                config.hydra.run.dir = config.resume
-                config.hydra.output_subdir = None
-        config.hydra.run.dir = processes.agreed("run_dir", config.hydra.run.dir)
+        run = config.hydra.run
+        is_chosen = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
         try:
-            Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
+            if config.resume is not None:
+                runs.load_config(Path(config.resume))
+                with open_dict(config):
+                    run.dir = config.resume
+                    config.hydra.output_subdir = None
+            elif is_chosen and processes.begins_a_run():
+                _require_unused(Path(run.dir))
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"error: {error}") from error
+        try:
+            if config.resume is None and not is_chosen and processes.begins_a_run():
+                run.dir = str(_make_directory(Path(run.dir)))
+            run.dir = processes.agreed("run_dir", run.dir)
+            Path(run.dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SystemExit(
                 f"error: the run directory cannot be made ({error}); give another one with "
                 "hydra.run.dir="
             ) from error
+
+
+def _make_directory(wanted: Path) -> Path:
+    """Make a directory that was not there, with a number behind if others began in this second."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    path = wanted
+    for number in count(2):
+        try:
+            path.mkdir()
+            break
+        except FileExistsError:
+            path = wanted.with_name(f"{wanted.name}_{number}")
+    return path
+
+
+def _require_unused(run_dir: Path) -> None:
+    if (run_dir / runs.SUMMARY).exists() or processes.is_locked(run_dir):
+        raise FileExistsError(
+            f"{run_dir} holds a run already; continue it with resume={run_dir}, or name another "
+            "directory"
+        )
 
 
 def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConfig:
@@ -54,45 +85,69 @@ def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConf
         overrides: as on the command line of ``train.py``.
 
     Raises:
+        FileExistsError: if another run has used the directory.
         hydra.errors.HydraException: if an override does not fit.
     """
+    _require_unused(run_dir)
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
         config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
     _write(run_dir, config, overrides)
     return config
 
 
-def resumed_config(run_dir: Path, overrides: list[str]) -> DictConfig:
-    """Return the configuration of the run to resume, changed by ``overrides`` from now on.
+def resumed_config(run_dir: Path, overrides: Sequence[str]) -> DictConfig:
+    """Return the configuration of the run to resume, changed by ``overrides``.
 
     Only values may change (``trainer.max_epochs=20``): neither choices of a group (``model=conv``),
-    nor what the checkpoint brings along (``optimizer.lr``).
+    nor what the checkpoint brings along (``optimizer.lr``). The trial of a search is over for it,
+    unless ``overrides`` name the trial.
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run.
         ValueError: if an override does not fit the configuration.
     """
     config = runs.load_config(run_dir)
-    changes = [o for o in OverridesParser.create().parse_overrides(overrides)
-               if o.key_or_group != "resume"]  # fmt: skip
-    for override in changes:
+    config.sweep.trial = None
+    before = {part: runs.to_plain(config[part]) for part in KEPT}
+    for override in _changes(overrides):
         key, value = override.key_or_group, override.value()
         try:
-            is_choice = isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key))
-            if is_choice or key.startswith("optimizer."):
-                raise ValueError(
-                    f"a resumed run keeps its {key.split('.')[0]}: {override.input_line} is refused"
-                )
-            force = override.is_add() or override.is_force_add()
-            OmegaConf.update(config, key, value, force_add=force)
+            if isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key)):
+                changed = [key]
+            else:
+                _change(config, override)
+                changed = [part for part in KEPT if runs.to_plain(config[part]) != before[part]]
         except OmegaConfBaseException as error:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
-    if changes:
-        lines = [str(override.input_line) for override in changes]
-        before = [line for line in runs.read_overrides(run_dir) if line not in lines]
-        _write(run_dir, config, before + lines)
+        if changed:
+            raise ValueError(
+                f"a resumed run keeps its {changed[0]}: {override.input_line} is refused"
+            )
     config.resume = str(run_dir)
     return config
+
+
+def keep_changes(run_dir: Path, overrides: Sequence[str]) -> None:
+    """Write what a resumed run was changed by into its ``.hydra``, to hold from now on."""
+    changes = _changes(overrides)
+    if not changes:
+        return
+    config = cast(DictConfig, OmegaConf.load(run_dir / runs.CONFIG))
+    for override in changes:
+        _change(config, override)
+    lines = [str(override.input_line) for override in changes]
+    before = [line for line in runs.read_overrides(run_dir) if line not in lines]
+    _write(run_dir, config, before + lines)
+
+
+def _changes(overrides: Sequence[str]) -> list[Override]:
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [override for override in parsed if override.key_or_group != "resume"]
+
+
+def _change(config: DictConfig, override: Override) -> None:
+    is_new = override.is_add() or override.is_force_add()
+    OmegaConf.update(config, override.key_or_group, override.value(), force_add=is_new)
 
 
 def _write(run_dir: Path, config: DictConfig, overrides: Sequence[str]) -> None:

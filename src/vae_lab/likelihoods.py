@@ -104,7 +104,7 @@ class Normal(Likelihood):
     def __init__(self, scale: float, learned: bool) -> None:
         super().__init__()
         if not scale > 0:
-            raise ValueError(f"likelihood.scale must be greater than 0, got {scale}")
+            raise ValueError(f"model.likelihood.scale must be greater than 0, got {scale}")
         self.log_scale = nn.Parameter(torch.tensor(scale).log(), requires_grad=learned)
 
     def forward(self, features: Tensor) -> Independent:
@@ -133,7 +133,7 @@ class OptimalNormal(Likelihood):
     def __init__(self, momentum: float) -> None:
         super().__init__()
         if not 0 < momentum <= 1:
-            raise ValueError(f"likelihood.momentum must be in (0, 1], got {momentum}")
+            raise ValueError(f"model.likelihood.momentum must be in (0, 1], got {momentum}")
         self.momentum = momentum
         self.register_buffer("variance", torch.ones(()))
 

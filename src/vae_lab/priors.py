@@ -52,7 +52,7 @@ class MixtureOfGaussians(nn.Module):
     def __init__(self, latent_dim: int, num_components: int, spread: float) -> None:
         super().__init__()
         if num_components < 1:
-            raise ValueError(f"prior.num_components must be at least 1, got {num_components}")
+            raise ValueError(f"model.prior.num_components must be at least 1, got {num_components}")
         self.means = nn.Parameter(spread * torch.randn(num_components, latent_dim))
         self.log_scales = nn.Parameter(torch.zeros(num_components, latent_dim))
         self.logits = nn.Parameter(torch.zeros(num_components))
@@ -105,7 +105,7 @@ class VampPrior(nn.Module):
     def __init__(self, image_shape: Sequence[int], num_components: int, noise: float) -> None:
         super().__init__()
         if num_components < 1:
-            raise ValueError(f"prior.num_components must be at least 1, got {num_components}")
+            raise ValueError(f"model.prior.num_components must be at least 1, got {num_components}")
         self.noise = noise
         self.pseudo_inputs = nn.Parameter(torch.rand(num_components, *image_shape))
 
@@ -119,7 +119,7 @@ class VampPrior(nn.Module):
         count = len(self.pseudo_inputs)
         if count > len(images):
             raise ValueError(
-                f"prior.num_components must be at most {len(images)}, the number of training "
+                f"model.prior.num_components must be at most {len(images)}, the number of training "
                 f"images, got {count}"
             )
         noise = self.noise * torch.randn_like(self.pseudo_inputs)

@@ -48,8 +48,16 @@ def _is_free(file: IO[str], kind: int = fcntl.LOCK_EX, after: float = 0.0) -> bo
     return True
 
 
+def begins_a_run() -> bool:
+    """Tell whether this process is the first of its run, and not one that torchrun restarted."""
+    names = ("RANK", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
+    return all(os.environ.get(name, "0") == "0" for name in names)
+
+
 def agreed(name: str, value: str) -> str:
-    """Return the value that process 0 has, if torchrun started several, perhaps not in one second.
+    """Return the value that process 0 had first, if torchrun started several.
+
+    They may not start in one second, and they may be started again.
 
     Args:
         name: of the value, the same in all processes.
@@ -61,6 +69,7 @@ def agreed(name: str, value: str) -> str:
 
     port = int(os.environ["MASTER_PORT"])
     store = TCPStore(os.environ["MASTER_ADDR"], port, is_master=False)
+    key = f"vae_lab/{name}"
     if os.environ["RANK"] == "0":
-        store.set(f"vae_lab/{name}", value)
-    return store.get(f"vae_lab/{name}").decode()
+        store.compare_set(key, "", value)  # unless it is set
+    return store.get(key).decode()

@@ -57,7 +57,8 @@ def rows(
         evaluations: what ``read_evaluations`` found.
         published: experiments that rerun a published number, by name.
     """
-    done = {e["run"]["name"] for e in evaluations if e["published"]}
+    claimed = [evaluation for evaluation in evaluations if evaluation["published"]]
+    done = {_experiment(evaluation) for evaluation in claimed}
     missing = [
         (name, _published_nll(claim), "not run", f"– of {_number(claim['epochs'])}",
          f"– ({claim['num_samples']})", *["–"] * 5)
@@ -96,7 +97,7 @@ def _row(evaluation: Evaluation) -> Row:
             **protocol
         ),
         str(run["seed"]),
-        " ".join(f"`{o}`" for o in run["overrides"] if _is_deviation(o)) or "–",
+        " ".join(f"`{o}`" for o in run["overrides"] if _is_deviation(o, run["name"])) or "–",
     )
 
 
@@ -104,8 +105,15 @@ def _number(value: float | None) -> str:
     return "?" if value is None else str(value)
 
 
-def _is_deviation(override: str) -> bool:
-    return not override.startswith(("experiment=", "name="))
+def _experiment(evaluation: Evaluation) -> str:
+    """Return the experiment that was run, whatever the run is called."""
+    run = evaluation["run"]
+    named = [o.partition("=")[2] for o in run["overrides"] if o.startswith("experiment=")]
+    return named[-1] if named else run["name"]
+
+
+def _is_deviation(override: str, name: str) -> bool:
+    return override != f"experiment={name}" and not override.startswith("name=")
 
 
 def _published_nll(claim: Mapping[str, Any]) -> str:

@@ -10,27 +10,22 @@ that was interrupted between two trials chooses as if it never had been.
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import DictConfig, OmegaConf
-from optuna.distributions import (
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    check_distribution_compatibility,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from vae_lab import report, runs
 from vae_lab.seeding import derived_seed
 
-PRUNER = "pruner"  # attributes of a study and of a trial
-DIRECTORY = "directory"
+PRUNER, SEARCHED = "pruner", "searched"  # attributes of a study
+DIRECTORY = "directory"  # of a trial
 SQLITE_SECONDS = 60  # to wait for other processes; the default of 5 is short for a busy machine
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
@@ -150,11 +145,12 @@ class Search:
         pruner: describes the pruner; the runs read it from the study.
         seed: of the sampler.
         space: what is searched, by key.
+        fixed: the overrides that all trials have in common.
         n_trials: trials in all. A failed one counts until the search is taken up again, which
             tries the same parameters once more.
 
     Raises:
-        ValueError: if something cannot be made, or the search was begun with another space.
+        ValueError: if something cannot be made, or the search was begun otherwise.
     """
 
     def __init__(
@@ -165,6 +161,7 @@ class Search:
         pruner: DictConfig,
         seed: int,
         space: dict[str, Distribution],
+        fixed: Sequence[str],
         n_trials: int,
     ) -> None:
         self.name = name
@@ -181,9 +178,9 @@ class Search:
             direction="maximize",
             load_if_exists=True,
         )
+        self._require_same(fixed)
         self.study.set_user_attr(PRUNER, OmegaConf.to_container(pruner, resolve=True))
         trials = self.study.trials
-        self._check_space(trials)
         self._left_behind = self._taken_up(trials)
         kept = [trial.params for trial in trials if trial.state in BEGUN]
         self._to_retry = [
@@ -222,16 +219,22 @@ class Search:
             self.study.tell(number, state=TrialState.FAIL)
             self._failures += 1
 
-    def _check_space(self, trials: list[FrozenTrial]) -> None:
-        for trial in trials:
-            for key in trial.distributions.keys() & self.space.keys():
-                try:
-                    check_distribution_compatibility(trial.distributions[key], self.space[key])
-                except ValueError as error:
-                    raise ValueError(
-                        f"{self.name} was begun with {key} from {trial.distributions[key]}; "
-                        "undo the change, or choose another sweep.name"
-                    ) from error
+    def _require_same(self, fixed: Sequence[str]) -> None:
+        """Write down what is searched; refuse to go on with another search."""
+        now = {key: str(values) for key, values in self.space.items()}
+        now |= dict(override.split("=", 1) for override in fixed)
+        before = self.study.user_attrs.get(SEARCHED, now)
+        changes = [
+            f"{key}: {before.get(key)} → {now.get(key)}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key)
+        ]
+        if changes:
+            raise ValueError(
+                f"{self.name} was begun otherwise ({'; '.join(changes)}); undo the change, or "
+                "choose another sweep.name"
+            )
+        self.study.set_user_attr(SEARCHED, now)
 
     def _fits(self, trial: FrozenTrial) -> bool:
         """Tell whether a trial says all that is searched, and nothing else."""

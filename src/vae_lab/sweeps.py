@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import hydra
@@ -81,6 +82,12 @@ class PrepareSweep(Callback):
             SystemExit: Hydra turns any other exception of a callback into a warning.
         """
         self.began = time.time()
+        task = config.hydra.overrides.task
+        if any(override.lstrip("+").startswith("resume=") for override in task):
+            raise SystemExit(
+                "error: resume= goes on with one run, without --multirun; a sweep with a name goes "
+                "on if its command is given again"
+            )
         name = config.sweep.name
         if name is not None and not NAME.fullmatch(str(name)):
             raise SystemExit(
@@ -131,7 +138,8 @@ def train_in_another_process(run_dir: Path) -> float | None:
     """
     sources = HydraConfig.get().runtime.config_sources
     conf = next(Path(source.path) for source in sources if source.provider == "main")
-    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'"]
+    trial = [o for o in HydraConfig.get().overrides.task if o.startswith("sweep.trial=")]
+    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'", *trial]
     with subprocess.Popen(command, process_group=0) as child, _signals_go_to(child):
         status = child.wait()
     if status in (runs.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
@@ -146,14 +154,28 @@ def train_in_another_process(run_dir: Path) -> float | None:
 
 @contextmanager
 def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let a process that is told to stop tell its child, and wait for the checkpoint."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(n, lambda number, frame: child.send_signal(number)) for n in numbers]
+    """Let a process that is told to stop tell its child, and wait for the checkpoint.
+
+    A scheduler that listens for SIGUSR2 has the last word once the child has ended.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    scheduler = signal.getsignal(signal.SIGUSR2)
+    if callable(scheduler):
+        numbers.append(signal.SIGUSR2)
+    received = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        child.send_signal(signal.SIGTERM if number == signal.SIGUSR2 else number)
+
+    before = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
+    if callable(scheduler) and signal.SIGUSR2 in received:
+        scheduler(signal.SIGUSR2, None)
 
 
 def _require_installed(choice: str, target: str) -> None:

@@ -104,7 +104,8 @@ class TrainedVAE(nn.Module):
         if seed is None:
             return self.model.sample(num, temperature)
         device = self._parameter().device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        others = [] if device.type == "cpu" else [device]
+        with torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
             set_random_state(device, seed)
             return self.model.sample(num, temperature)
 
@@ -146,9 +147,13 @@ class TrainedVAE(nn.Module):
         if images.ndim != 1 + len(self.image_shape) or images.shape[1:] != self.image_shape:
             expected = ", ".join(map(str, self.image_shape))
             raise ValueError(f"images must be (B, {expected}), got {tuple(images.shape)}")
-        if not images.is_floating_point() or not ((images >= 0) & (images <= 1)).all():
+        if not images.is_floating_point():
+            raise ValueError("images must be floating point, such as images / 255 for bytes")
+        if not ((images >= 0) & (images <= 1)).all():
+            low, high = images.min().item(), images.max().item()
             raise ValueError(
-                "images must be floating point in [0, 1], such as images / 255 for bytes"
+                "images must be in [0, 1], such as images / 255 for bytes, "
+                f"got {low:.3g} to {high:.3g}"
             )
         return images.to(self._parameter())
 

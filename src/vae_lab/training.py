@@ -99,7 +99,8 @@ def _job(cfg: DictConfig) -> float | None:
     except Exception as error:  # whatever it is, the sweep goes on
         is_users = isinstance(error, USER_ERRORS)
         report.say(_in_one_line(error) if is_users else traceback.format_exc())
-        runs.update_summary(run_dir, status="failed", error=_in_one_line(error))
+        if _is_first():
+            runs.update_summary(run_dir, status="failed", error=_in_one_line(error))
     finally:
         gc.collect()
     return None
@@ -107,8 +108,11 @@ def _job(cfg: DictConfig) -> float | None:
 
 def _lock(cfg: DictConfig) -> AbstractContextManager[None]:
     # the first process holds it for the others of the same run
-    is_first = getattr(rank_zero_only, "rank", 0) == 0
-    return processes.lock(Path(cfg.run_dir)) if is_first else nullcontext()
+    return processes.lock(Path(cfg.run_dir)) if _is_first() else nullcontext()
+
+
+def _is_first() -> bool:
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _in_one_line(error: Exception) -> str:
@@ -124,7 +128,9 @@ def _train(cfg: DictConfig, experiment: Experiment, is_resumed: bool) -> float |
     if isinstance(prior, VampPrior):
         prior.initialize(experiment.datamodule.originals("train"))
     if experiment.trainer.is_global_zero:
-        _claim(run_dir, is_resumed)
+        if cfg.resume:
+            launch.keep_changes(run_dir, HydraConfig.get().overrides.task)
+        _claim(run_dir)
     metrics = _run(cfg, run_dir, experiment, checkpoint)
     return metrics.get(experiment.monitor) if experiment.monitor else None
 
@@ -239,18 +245,9 @@ def _summarise(
     }
 
 
-def _claim(run_dir: Path, resumed: bool) -> None:
-    """Mark the run as started.
-
-    Raises:
-        FileExistsError: if another run has used the directory.
-    """
+def _claim(run_dir: Path) -> None:
+    """Mark the run as started."""
     summary = runs.read_summary(run_dir)
-    if summary and not resumed:
-        raise FileExistsError(
-            f"{run_dir} holds a run already; continue it with resume={run_dir}, or name another "
-            "directory"
-        )
     summary.pop("error", None)  # of the attempt before
     runs.write_summary(run_dir, summary | {"status": "running"})
 

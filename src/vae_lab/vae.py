@@ -28,9 +28,11 @@ class Draw:
         log_pz: log p(z), (K, B).
         log_qz: log q(z|x), (K, B).
         kl: KL(q(z|x) ‖ p(z)), (B,): exact where a closed form exists, else the mean of
-            log q(z|x) − log p(z) over the K samples.
-        kl_per_dim: its share per latent dimension, (B, D), or None without a closed form.
-        z: the latents, (K, B, D).
+            log q(z|x) − log p(z) over the K samples. Of several groups: each group's closed form,
+            given the groups above, averaged over the samples.
+        kl_per_dim: its share per latent dimension, (B, D), or None without a closed form; a channel
+            of a group below the top counts as one dimension.
+        z: the latents, (K, B, D), those of all groups side by side.
         q: q(z|x), batch (B,), event (D,); None where the latents have several groups.
         p: p(z), event (D,); None where the latents have several groups.
     """

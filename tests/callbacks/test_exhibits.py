@@ -133,18 +133,23 @@ def test_histograms_hold_the_means_and_scales_of_the_posteriors(bernoulli_model,
 
 def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_path):
     trainer = FakeTrainer(max_epochs=6)
-    frame = Image.new("RGB", (40, 30))
+    frame = Image.linear_gradient("L").convert("RGB")
     shown = tmp_path / "images" / "film.gif"
     joined = []
     for epoch in range(1, 7):
         film = Film(str(tmp_path), 1, 5, size=3, extent=2.0)  # anew, as after an interruption
         film.epochs_done = epoch
-        film.publish(frame, trainer, 10 * epoch)
+        film.publish(frame.rotate(10 * epoch), trainer, 10 * epoch)
         assert len(learning(tmp_path / "images").frames) == epoch
         if shown.exists():
             joined.append(epoch)
             shown.unlink()
-    assert joined == [1, 2, 4, 6]
+    assert joined == [1, 2, 4]
+
+    trainer.current_epoch = 6  # training ends, early or not, right after the epoch was shown
+    film.on_train_end(trainer, None)
+    with Image.open(shown) as whole:
+        assert whole.n_frames == len(learning(tmp_path / "images").frames) == 6
 
 
 def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):

@@ -66,6 +66,20 @@ def test_a_run_goes_on_as_long_as_its_lock_is_held_and_is_unfinished_after(place
     assert run.metrics == {"val/elbo": -110.0}  # the best so far
 
 
+def test_a_run_that_goes_on_is_monitored_by_the_name_in_its_curve(place):
+    make_run(place, status="running")
+    write_curve(place, (9, 0, "val/elbo_bce", -120.0))
+    run = read(place)
+    assert (run.monitor, run.metrics) == ("elbo_bce", {"val/elbo_bce": -120.0})
+    assert run.detail == "after 1 of 10 epochs"
+
+
+def test_epochs_without_validation_are_counted_when_the_next_begins(place):
+    make_run(place, status="running")
+    write_curve(place, (9, 0, "train/loss", 120.0), (15, 1, "train/loss", 110.0))
+    assert read(place).detail == "after 1 of 10 epochs"
+
+
 def test_looking_at_a_lock_leaves_it_free(place):
     make_run(place, status="running")
     with (place / ".lock").open("w") as lock:

@@ -9,7 +9,6 @@ import torch
 from command_line import train
 
 from vae_lab import runs, training
-from vae_lab.runs import read_summary, write_summary
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
 
@@ -93,13 +92,6 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="holds code instead of weights, and was not loaded"):
         runs.load_checkpoint(checkpoint)
     assert not (tmp_path / "code_was_run").exists()
-
-
-def test_a_run_directory_is_not_used_twice(compose, tmp_path):
-    write_summary(tmp_path, {"status": "completed"})
-    with pytest.raises(SystemExit, match="holds a run already; continue it with resume="):
-        training.train(compose("debug=fast", f"run_dir={tmp_path}"))
-    assert read_summary(tmp_path) == {"status": "completed"}
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,13 @@ def test_samples_are_those_that_the_seed_gives_the_model(run, capsys):
     assert picture_of(run / "some.png") == plots.image_grid(images, "Samples")
 
 
-def test_a_point_is_decoded(run):
-    run_script("generate", run, "--at", "0.5,-1.2")
-    image = vae_lab.load(run).decode(torch.tensor([[0.5, -1.2]]))
-    expected = plots.image_grid(image, "z = (0.5,-1.2)")
+@pytest.mark.parametrize("point", ["0.5,-1.2", "-0.5,1.2"])
+@pytest.mark.parametrize("form", ["--at {}", "--at={}"])
+def test_a_point_is_decoded(run, point, form):
+    run_script("generate", run, *form.format(point).split())
+    latents = [float(number) for number in point.split(",")]
+    image = vae_lab.load(run).decode(torch.tensor([latents]))
+    expected = plots.image_grid(image, f"z = ({point})")
     assert picture_of(run / "images" / "generated.png") == expected
 
 
@@ -76,6 +79,12 @@ def test_images_are_reconstructed(flat, mnist_root, monkeypatch):
 def test_what_cannot_be_drawn_is_refused(arguments, words, flat):
     assert words in refusal_of("generate", flat, *arguments)
     assert not (flat / "images").exists()
+
+
+def test_a_split_without_images_is_refused(tmp_path, mnist_root, monkeypatch):
+    monkeypatch.setenv("VAE_LAB_DATA", str(mnist_root))
+    run = write_run(tmp_path / "run", *SMALL, "data.val_size=0")
+    assert "this run has no val images" in refusal_of("generate", run, "--reconstruct", "val")
 
 
 def test_what_is_no_run_is_refused(tmp_path):

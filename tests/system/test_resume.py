@@ -5,8 +5,6 @@ from command_line import train
 from omegaconf import OmegaConf
 from tiny import assert_same, checkpoint, signal_at, summary
 
-from vae_lab.launch import resumed_config
-
 BATCHES_PER_EPOCH = 16
 STEPS_PER_EPOCH = 8
 SMALL = (
@@ -62,11 +60,3 @@ def test_a_finished_run_can_be_extended(uninterrupted, mnist_root):
     last = checkpoint(folder / "more")["callbacks"]
     (score,) = [s["best_model_score"] for s in last.values() if "best_model_score" in s]
     assert score.item() == pytest.approx(best["metrics"]["val/elbo"])
-
-
-def test_a_resumed_run_keeps_its_parts_and_its_optimizer(uninterrupted):
-    for override in ("model=conv", "optimizer.lr=1"):
-        with pytest.raises(ValueError, match="a resumed run keeps its"):
-            resumed_config(uninterrupted, ["resume=full", override])
-    with pytest.raises(ValueError, match=r"trainer\.max_epoch=3"):
-        resumed_config(uninterrupted, ["trainer.max_epoch=3"])

@@ -1,6 +1,10 @@
 """A named sweep can be given again after whatever went wrong, and then does what is missing."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import hydra
 import pytest
@@ -128,6 +132,7 @@ def test_a_sweep_keeps_its_configuration(folder):
     [
         ("sweep.name=a/b", "error: sweep.name is a folder in runs/, of letters, digits"),
         ("latnt_dim=2,3", "Key 'latnt_dim' is not in struct"),
+        ("resume=a,b", "error: resume= goes on with one run, without --multirun"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused(override, message, folder):
@@ -147,6 +152,26 @@ def test_a_launcher_that_is_not_installed_says_how_to_install_it(launcher, monke
     message = rf"hydra/launcher={launcher} is not installed: pip install 'vae-lab\[{extra}\]'"
     with pytest.raises(SystemExit, match=message):
         sweeps.PrepareSweep().on_multirun_start(config)
+
+
+def test_a_scheduler_has_the_last_word_once_the_child_has_ended():
+    told = []
+    before = signal.signal(signal.SIGUSR2, lambda number, frame: told.append(number))
+    code = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(130)); "
+        "print(flush=True); time.sleep(60)"
+    )
+    try:
+        with (
+            subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child,
+            sweeps._signals_go_to(child),
+        ):
+            child.stdout.readline()
+            os.kill(os.getpid(), signal.SIGUSR2)
+            assert (child.wait(), told) == (130, [])
+        assert told == [signal.SIGUSR2]
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def test_long_and_unusual_names_are_shortened_with_a_hash():

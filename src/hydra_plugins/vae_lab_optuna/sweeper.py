@@ -1,5 +1,6 @@
 """From Hydra's side: what to search is read from overrides, trials are run by the launcher."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,11 @@ class OptunaSweeper(Sweeper):
         Raises:
             SystemExit: with one line, if what is to be searched is not understood.
         """
+        if "RANK" in os.environ:
+            raise SystemExit(
+                "error: torchrun would start the search in each of its processes; trainer=ddp "
+                "trainer.devices=N gives every trial as many"
+            )
         try:
             fixed, searched = self._overrides(arguments)
             search = self._begin(fixed, searched)
@@ -122,6 +128,7 @@ class OptunaSweeper(Sweeper):
             pruner=self.pruner,
             seed=self.seed,
             space=space,
+            fixed=fixed,
             n_trials=self.n_trials,
         )
 

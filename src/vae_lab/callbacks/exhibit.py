@@ -68,8 +68,9 @@ class Exhibit(pl.Callback, Generic[Drawn]):
             self._show(trainer, pl_module, epoch)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the trained model."""
-        self._show(trainer, pl_module, trainer.current_epoch)
+        """Show the trained model, unless training has ended early where it was just shown."""
+        if self.epochs_done != trainer.current_epoch or not self.epochs_done:
+            self._show(trainer, pl_module, trainer.current_epoch)
 
     def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epochs_done: int) -> None:
         if not trainer.is_global_zero:

@@ -47,6 +47,7 @@ class Film(PictureCallback):
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self.extent = extent
+        self._joined = 0  # frames of the film that was last shown
         self.coordinates = plots.plane_coordinates(size, "linear", extent)
 
     def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
@@ -64,15 +65,25 @@ class Film(PictureCallback):
         )
 
     def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
-        """Keep the frame, and show the film if its length has doubled or this is the end."""
+        """Keep the frame, and show the film if its length has doubled."""
         folder = frames_folder(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         drawn.resize((drawn.width // 2, drawn.height // 2)).save(folder / f"step_{step:08d}.png")
         count = len(list(folder.glob("step_*.png")))
-        has_doubled = count & (count - 1) == 0
-        if not has_doubled and trainer.training and self.epochs_done != trainer.max_epochs:
-            return
+        if count & (count - 1) == 0:
+            self._join(trainer, step)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the last frame, and show the whole film."""
+        super().on_train_end(trainer, pl_module)
+        if trainer.is_global_zero:
+            self._join(trainer, trainer.global_step - 1)
+
+    def _join(self, trainer: pl.Trainer, step: int) -> None:
         film = learning(self.folder)
+        if len(film.frames) == self._joined:
+            return
+        self._joined = len(film.frames)
         encoded = film.gif()
         (self.folder / f"{self.name}.gif").write_bytes(encoded)
         for logger in tensorboards(trainer):

@@ -33,10 +33,12 @@ class LatentUsage(PictureCallback):
     def __init__(self, run_dir: str, every_n_epochs: int, num_images: int) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self._active: Tensor | None = None
+        self._active_units: int | None = None
 
     def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
         active = active_units(model.encode(images).mean)
+        self._active_units = int(active.sum())
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:
             self._active = active.cpu()
@@ -50,8 +52,9 @@ class LatentUsage(PictureCallback):
         return plots.kl_bars(kl, self._active, names, title)
 
     def scalars(self) -> dict[str, float]:
-        """Return the number of active units (Burda et al. 2016)."""
-        return {} if self._active is None else {"active_units": float(self._active.sum())}
+        """Return the number of active units (Burda et al. 2016), of a ladder those of its top."""
+        units = self._active_units
+        return {} if units is None else {"active_units": float(units)}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the final picture, and say so if most of the latent space is unused."""

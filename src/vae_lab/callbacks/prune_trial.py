@@ -8,8 +8,8 @@ from vae_lab import search
 class PruneTrial(pl.Callback):
     """Reports the monitored metric to the search after each validation; its pruner may end the run.
 
-    Process 0 alone talks to the database. Once the trial is over, as in a run that is resumed by
-    itself, nothing is reported and nothing ends.
+    Process 0 alone talks to the database. Once the trial is over, nothing is reported and
+    nothing ends.
 
     Args:
         monitor: the metric.

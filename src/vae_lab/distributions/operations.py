@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal, kl_divergence
+from torch.distributions import Distribution, Independent, Normal
 from zuko.distributions import NormalizingFlow
 
 from vae_lab.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
@@ -30,11 +30,6 @@ def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
     if isinstance(q, DiagonalGaussian) and isinstance(p, StandardGaussian):
         squares = torch.addcmul(q.mean.square(), q.stddev, q.stddev)
         return torch.add(-0.5 - q.log_scale, squares, alpha=0.5)
-    if isinstance(q, Independent) and isinstance(p, Independent):
-        try:
-            return kl_divergence(q.base_dist, p.base_dist)
-        except NotImplementedError:
-            return None
     return None
 
 

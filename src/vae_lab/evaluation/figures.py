@@ -24,6 +24,6 @@ class Figure:
 
 def mean_over_images(values: Tensor, unit: str, num_samples: int | None = None) -> Figure:
     """Return the mean of one number per image, (N,), with its standard error."""
-    values = values.double()
+    values = values.cpu().double()  # some devices have no such numbers
     error = (values.std() / len(values) ** 0.5).item() if len(values) > 1 else None
     return Figure(values.mean().item(), unit, error, num_samples)

@@ -55,7 +55,10 @@ def reconstruction_error(model: Model, images: Tensor) -> Figure:
 
 @torch.no_grad()
 def rate_per_dim(model: Model, images: Tensor) -> list[float] | None:
-    """Return E KL(q(z_d|x) ‖ p(z_d)) of each latent dimension, nats; None without a closed form."""
+    """Return E KL(q(z_d|x) ‖ p(z_d)) of each latent dimension, nats; None without a closed form.
+
+    Of the groups below the top of a ladder: of each channel.
+    """
     rates = [model.draw(x, 1).kl_per_dim for x in images.split(BATCH)]
     known = [rate for rate in rates if rate is not None]
     return torch.cat(known).mean(0).tolist() if known else None
@@ -66,12 +69,14 @@ def rate_terms(draws: list[Draw]) -> dict[str, Figure]:
     posteriors = [draw.q for draw in draws if isinstance(draw.q, DiagonalGaussian)]
     if len(posteriors) < len(draws):
         return {}
-    means = torch.cat([q.mean for q in posteriors]).double()
-    log_scales = torch.cat([q.log_scale for q in posteriors]).double()
+    # MPS has no numbers of double precision
+    precision = torch.float32 if draws[0].z.device.type == "mps" else torch.float64
+    means = torch.cat([q.mean for q in posteriors]).to(precision)
+    log_scales = torch.cat([q.log_scale for q in posteriors]).to(precision)
     weights = means.new_zeros(len(means)).log_softmax(0)
     aggregate = GaussianMixture(means, log_scales, weights)
     z, log_qz_given_x, log_pz = (
-        torch.cat([getattr(draw, name)[0] for draw in draws]).double()
+        torch.cat([getattr(draw, name)[0] for draw in draws]).to(precision)
         for name in ("z", "log_qz", "log_pz")
     )
     rows = max(1, MAX_PAIRS // len(means))

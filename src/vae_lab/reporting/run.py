@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,13 +100,12 @@ def _read(path: Path, name: str) -> Run:
     choices = hydra.get("runtime", {}).get("choices", {})
     overrides = parse(runs.read_overrides(path))
     begun_with = hydra.get("overrides", {}).get("task")
-    monitor = _monitor(summary.get("monitor") or config.get("monitor"), metrics)
     status = _status(path, summary.get("status"))
-    epochs = None
-    if status != "completed" and monitor is not None:
-        values = list(_curve(path / "metrics.csv", f"val/{monitor}"))
-        epochs = max((epoch + 1 for epoch, _ in values), default=0)
-        metrics |= {f"val/{monitor}": max(v for _, v in values)} if values else {}
+    curves = {} if status == "completed" else _curves(path / "metrics.csv")
+    monitor = _monitor(summary.get("monitor") or config.get("monitor"), [*metrics, *curves])
+    if validated := curves.get(f"val/{monitor}"):
+        metrics |= {f"val/{monitor}": max(value for _, value in validated)}
+    epochs = max([summary.get("epochs", 0), *_epochs_done(curves)])
     evaluation, damage = _read_evaluation(path / EVALUATION)
     if evaluation is not None:
         figures = {f"evaluation/{name}": f for name, f in evaluation["metrics"].items()}
@@ -158,7 +157,7 @@ def _finite(numbers: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _monitor(name: str | None, metrics: Mapping[str, float]) -> str | None:
+def _monitor(name: str | None, metrics: Iterable[str]) -> str | None:
     """Return the monitored metric, as it is called for this data: ``elbo``, or ``elbo_bce``."""
     if name is None:
         return None
@@ -175,7 +174,7 @@ def _status(path: Path, status: str | None) -> str:
 
 
 def _detail(
-    path: Path, status: str, summary: Mapping[str, Any], epochs: int | None, config: DictConfig
+    path: Path, status: str, summary: Mapping[str, Any], epochs: int, config: DictConfig
 ) -> str:
     if status == "completed":
         return ""
@@ -195,19 +194,27 @@ def _last_line_of_traceback(path: Path) -> str:
     return ""
 
 
-def _curve(path: Path, metric: str) -> Iterator[tuple[int, float]]:
-    """Yield (epoch, value) of a metric; a line cut off by a crash is left out."""
+def _curves(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return (epoch, value) of each metric; a line cut off by a crash is left out."""
+    curves: dict[str, list[tuple[int, float]]] = {}
     if not path.exists():
-        return
+        return curves
     with path.open(newline="", errors="replace") as file:
         for row in csv.DictReader(line.replace("\0", "") for line in file):
-            if row.get("metric") == metric:
-                try:
-                    epoch, value = int(row["epoch"]), float(row["value"])
-                except (KeyError, TypeError, ValueError):
-                    continue
-                if math.isfinite(value):
-                    yield epoch, value
+            try:
+                name, epoch, value = row["metric"], int(row["epoch"]), float(row["value"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            if math.isfinite(value):
+                curves.setdefault(name, []).append((epoch, value))
+    return curves
+
+
+def _epochs_done(curves: Mapping[str, list[tuple[int, float]]]) -> Iterator[int]:
+    """Yield numbers of epochs that have ended: a validated one has, others when the next begins."""
+    for name, points in curves.items():
+        for epoch, _ in points:
+            yield epoch + name.startswith("val/")
 
 
 def _read_evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:
