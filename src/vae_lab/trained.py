@@ -136,7 +136,7 @@ class TrainedVAE(nn.Module):
                 "this likelihood gives a probability to zeros and ones alone; binarise the images "
                 "first: images.bernoulli() or images.round()"
             )
-        return importance_sample(self.model, x, num_samples).log_px
+        return importance_sample(self.model, x, num_samples).log_px if len(x) else x.new_empty(0)
 
     def _checked(self, images: Tensor) -> Tensor:
         """Return images on the device and in the precision of the model.

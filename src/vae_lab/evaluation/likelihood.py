@@ -41,7 +41,7 @@ def importance_sample(
 
     Args:
         model: anything that draws.
-        images: (N, C, H, W).
+        images: (N, C, H, W), N at least 1.
         num_samples: K.
         on_progress: told how many images are done, now and then.
 
@@ -53,7 +53,7 @@ def importance_sample(
     sums, sums_of_squares = [], []
     for x in images.split(MAX_IMAGES):
         draw = model.condition(x)
-        chunk = max(1, MAX_PIXELS // max(1, x.numel()))
+        chunk = max(1, MAX_PIXELS // x.numel())
         log_sum = x.new_full((len(x),), -torch.inf)
         log_sum_of_squares = log_sum.clone()
         for start in range(0, num_samples, chunk):
