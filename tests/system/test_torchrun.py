@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 
-from command_line import ROOT
+from command_line import HERE, ROOT
+from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, signal_at
 
 SMALL = (
     "debug=fast",
@@ -43,3 +44,20 @@ def test_two_agents_train_one_run_in_one_directory(tmp_path, mnist_root):
     (run,) = (tmp_path / "runs").iterdir()
     summary = json.loads((run / "summary.json").read_text())
     assert (summary["status"], summary["hardware"]["processes"]) == ("completed", NODES)
+
+
+def test_a_process_that_torchrun_starts_again_goes_on_in_its_directory(folder, uninterrupted):
+    killed = signal_at((EPOCHS - 1) * STEPS_PER_EPOCH, "SIGKILL", once="restarted")
+    paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"VAE_LAB_DATA": str(folder), "PYTHONPATH": paths}
+    agent = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=1",
+             str(ROOT / "train.py"), *TINY, "trainer=ddp_cpu", "trainer.devices=1",
+             "hydra.run.dir=restarts/${now:%H-%M-%S-%f}", killed]  # fmt: skip
+    done = subprocess.run(
+        agent, cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        timeout=LONGEST,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / "restarts").iterdir()
+    assert (folder / "restarted").exists()
+    assert_same(run, uninterrupted)
