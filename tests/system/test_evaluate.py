@@ -210,23 +210,29 @@ def test_a_split_without_images_is_refused(run):
 
 
 @pytest.mark.parametrize(
-    ("text", "version"),
-    [('{"version": 2}', "2"), ('{"version": 0}', "0"), ("{}", "unknown"), ("[1", "unknown")],
+    ("content", "version"),
+    [
+        ({"format": results.FORMAT, "version": 2}, "2"),
+        ({"format": results.FORMAT, "version": 0}, "0"),
+        ({"version": results.VERSION}, "unknown"),  # another program's
+        ([1], "unknown"),
+    ],
 )
-def test_a_file_of_another_version_is_kept(run, text, version):
-    (run / "evaluation.json").write_text(text)
+def test_a_file_of_another_version_is_kept(run, content, version):
+    (run / "evaluation.json").write_text(json.dumps(content))
     assert_refused(run, because=f"has version {version}, this program writes version 1; move it")
 
 
 def test_an_earlier_evaluation_is_kept_where_a_new_one_fails_and_else_replaced(run):
-    earlier = {"version": results.VERSION, "protocol": {"num_samples": 1}}
+    earlier = {"format": results.FORMAT, "version": results.VERSION, "protocol": {"num_samples": 1}}
     (run / "evaluation.json").write_text(json.dumps(earlier))
     assert_refused(run, "--num-samples", "0", because="at least 1")
     assert evaluate(run)["protocol"]["num_samples"] == 2
 
 
 def test_an_evaluation_with_more_samples_is_kept(run):
-    better = {"version": results.VERSION, "protocol": {"num_samples": 10**6}}
+    protocol = {"num_samples": 10**6}
+    better = {"format": results.FORMAT, "version": results.VERSION, "protocol": protocol}
     (run / "evaluation.json").write_text(json.dumps(better))
     assert_refused(run, because="was made with K = 1000000, more than")
 
@@ -285,6 +291,6 @@ def test_more_pseudo_inputs_than_training_images_are_refused(compose, small_data
     with pytest.raises(SystemExit) as refusal:
         training.train(compose(*SMALL, *DATA, *overrides, f"data.root={small_data}"))
     line = str(refusal.value)
-    expected = f"error: prior.num_components must be at most {TRAIN}, the number of training images"
-    assert line.startswith(expected)
+    expected = f"model.prior.num_components must be at most {TRAIN}, the number of training images"
+    assert line.startswith(f"error: {expected}")
     assert "\n" not in line
