@@ -43,12 +43,13 @@ def listen(host: str, port: int | None) -> socket.socket:
     """
     if port is not None and not 0 <= port <= LAST_PORT:
         raise ValueError(f"--port must be between 0 and {LAST_PORT}, got {port}")
+    wanted = PORT if port is None else port
     try:
-        return socket.create_server((host, PORT if port is None else port))
+        return socket.create_server((host, wanted))
     except OSError as error:
         if port is None and error.errno == errno.EADDRINUSE:
             return listen(host, 0)
-        raise ValueError(f"cannot listen at {host}, port {port or PORT}: {error}") from error
+        raise ValueError(f"cannot listen at {host}, port {wanted}: {error}") from error
 
 
 def serve(explored: list[ExploredRun], listener: socket.socket, host: str, browse: bool) -> None:
