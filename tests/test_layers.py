@@ -16,12 +16,12 @@ FLOORS = [
     {"training", "scoring", "export", "hub", "pretrained", "trained", "explorer"},
     {"experiment", "launch", "sweeps"},
     {"module", "data", "callbacks", "checkpoints", "runs", "loggers", "report", "reporting",
-     "results", "search", "environment", "extras", "processes"},
+     "results", "search", "environment", "processes"},
     {"objectives", "evaluation", "schedules", "optimizers", "plots", "films", "paths", "seeding",
      "colors"},
     {"vae", "ladder"},
     {"posteriors", "priors", "likelihoods"},
-    {"distributions"},
+    {"distributions", "extras"},
 ]  # fmt: skip
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,10 +1,12 @@
-"""AdamNormGrad: Adam that knows the direction of a gradient and not its length."""
+"""AdamNormGrad, which knows the direction of a gradient and not its length; SOAP as it comes."""
+
+import sys
 
 import pytest
 import torch
 from torch.optim import Adam
 
-from vae_lab.optimizers import AdamNormGrad
+from vae_lab.optimizers import AdamNormGrad, soap
 
 SETTINGS = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-8}
 
@@ -78,3 +80,26 @@ def test_a_closure_is_evaluated_once_with_gradients_and_its_loss_returned():
     assert optimizer.step(closure).item() == 25.0
     assert len(calls) == 1
     torch.testing.assert_close(parameter.grad, torch.tensor([0.6, 0.8]))
+
+
+def test_soap_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
+    pytest.importorskip("pytorch_optimizer")
+    torch.manual_seed(0)
+    steps = [[torch.randn(3, 2), torch.randn(4)] for _ in range(8)]
+    build = soap(lr=0.1, precondition_frequency=2, max_precondition_dim=2)
+    straight = parameters_like(steps[0])
+    expected = after_steps(build(straight), straight, steps)
+    parameters = parameters_like(steps[0])
+    optimizer = build(parameters)
+    after_steps(optimizer, parameters, steps[:5])
+    torch.save(optimizer.state_dict(), tmp_path / "state.ckpt")
+    resumed = build(parameters)
+    resumed.load_state_dict(torch.load(tmp_path / "state.ckpt", weights_only=True))
+    found = after_steps(resumed, parameters, steps[5:])
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_soap_without_its_library_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(ImportError, match=r"pip install 'vae-lab\[soap\]'"):
+        soap(lr=1e-3)

@@ -1,10 +1,13 @@
 """Optimisers that torch.optim lacks."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
+
+from vae_lab.extras import require
 
 TINY = 1e-7
 
@@ -28,3 +31,17 @@ class AdamNormGrad(Adam):
                     parameter.grad /= parameter.grad.norm() + TINY
         super().step()
         return loss
+
+
+def soap(**options: Any) -> Callable[..., Optimizer]:  # noqa: ANN401
+    """Return what builds SOAP from parameters: Adam in the eigenbasis of Shampoo's preconditioner.
+
+    Vyas et al. 2024, arXiv:2409.11321.
+
+    Args:
+        options: of ``pytorch_optimizer.SOAP``.
+
+    Raises:
+        ImportError: if the extra ``soap`` is not installed.
+    """
+    return partial(require("pytorch_optimizer", extra="soap").SOAP, **options)

@@ -33,6 +33,7 @@ USER_ERRORS = (
     ValueError,
     OSError,
     FloatingPointError,
+    ImportError,
     MisconfigurationException,
     OmegaConfBaseException,
 )
