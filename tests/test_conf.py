@@ -26,9 +26,12 @@ GROUPS = sorted({group for group, _ in OPTIONS})
 EXPERIMENTS = sorted((CONF / "experiment").glob("*.yaml"))
 
 # What a machine may lack: (group, option) → whether it is there, and what to say if not.
+HAS_SOAP = (importlib.util.find_spec("pytorch_optimizer"), "pytorch_optimizer is not installed")
 NEEDS = {
     ("logger", "wandb"): (importlib.util.find_spec("wandb"), "wandb is not installed"),
     ("logger", "mlflow"): (importlib.util.find_spec("mlflow"), "mlflow is not installed"),
+    ("optimizer", "soap"): HAS_SOAP,
+    ("experiment", "best_cpu"): HAS_SOAP,
     ("experiment", "best_gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
     ("trainer", "gpu"): (torch.cuda.is_available(), "this machine has no CUDA device"),
     ("trainer", "fsdp"): (torch.cuda.is_available(), "this machine has no CUDA device"),

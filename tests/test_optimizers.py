@@ -1,7 +1,5 @@
 """AdamNormGrad, which knows the direction of a gradient and not its length; SOAP as it comes."""
 
-import sys
-
 import pytest
 import torch
 from torch.optim import Adam
@@ -82,11 +80,14 @@ def test_a_closure_is_evaluated_once_with_gradients_and_its_loss_returned():
     torch.testing.assert_close(parameter.grad, torch.tensor([0.6, 0.8]))
 
 
+OPTIONS = {"lr": 0.1, "weight_decay": 0.01, "precondition_frequency": 2, "max_precondition_dim": 2}
+
+
 def test_soap_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     pytest.importorskip("pytorch_optimizer")
     torch.manual_seed(0)
     steps = [[torch.randn(3, 2), torch.randn(4)] for _ in range(8)]
-    build = soap(lr=0.1, precondition_frequency=2, max_precondition_dim=2)
+    build = soap(**OPTIONS)
     straight = parameters_like(steps[0])
     expected = after_steps(build(straight), straight, steps)
     parameters = parameters_like(steps[0])
@@ -99,7 +100,7 @@ def test_soap_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path):
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_soap_without_its_library_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
-    with pytest.raises(ImportError, match=r"pip install 'vae-lab\[soap\]'"):
-        soap(lr=1e-3)
+def test_the_library_of_soap_knows_every_option_by_our_name():
+    pytest.importorskip("pytorch_optimizer")
+    group = soap(**OPTIONS)(parameters_like([torch.zeros(3, 2)])).param_groups[0]
+    assert {name: group[name] for name in OPTIONS} == OPTIONS

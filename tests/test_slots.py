@@ -24,6 +24,8 @@ STEPS = 12
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_learns_a_few_images_in_a_few_steps(option, tmp_path):
+    if option == "optimizer=soap":
+        pytest.importorskip("pytorch_optimizer")
     overrides = [option, *COMPANIONS.get(option, []), f"run_dir={tmp_path}", "latent_dim=4"]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         module = experiment.build(hydra.compose("train", overrides)).module

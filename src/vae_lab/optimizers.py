@@ -33,15 +33,26 @@ class AdamNormGrad(Adam):
         return loss
 
 
-def soap(**options: Any) -> Callable[..., Optimizer]:  # noqa: ANN401
+def soap(
+    lr: float, weight_decay: float, precondition_frequency: int, max_precondition_dim: int
+) -> Callable[..., Optimizer]:
     """Return what builds SOAP from parameters: Adam in the eigenbasis of Shampoo's preconditioner.
 
     Vyas et al. 2024, arXiv:2409.11321.
 
     Args:
-        options: of ``pytorch_optimizer.SOAP``.
+        lr: learning rate.
+        weight_decay: decoupled from the gradient.
+        precondition_frequency: steps from one eigenbasis to the next.
+        max_precondition_dim: sides of a weight that are longer are left as they are.
 
     Raises:
-        ImportError: if the extra ``soap`` is not installed.
+        MissingExtraError: if the extra ``soap`` is not installed.
     """
-    return partial(require("pytorch_optimizer", extra="soap").SOAP, **options)
+    return partial(
+        require("pytorch_optimizer", extra="soap").SOAP,
+        lr=lr,
+        weight_decay=weight_decay,
+        precondition_frequency=precondition_frequency,
+        max_precondition_dim=max_precondition_dim,
+    )

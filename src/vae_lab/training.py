@@ -23,6 +23,7 @@ from torch.distributed import DistError
 from vae_lab import environment, launch, processes, report, runs, sweeps
 from vae_lab.evaluation import information
 from vae_lab.experiment import Experiment, build
+from vae_lab.extras import MissingExtraError
 from vae_lab.loggers import MetricsCSV, TensorBoard
 from vae_lab.objectives import Autoencoder
 from vae_lab.priors import VampPrior
@@ -33,7 +34,7 @@ USER_ERRORS = (
     ValueError,
     OSError,
     FloatingPointError,
-    ImportError,
+    MissingExtraError,
     MisconfigurationException,
     OmegaConfBaseException,
 )

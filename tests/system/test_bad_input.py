@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,11 @@ def test_a_sweep_goes_on_after_a_failed_run(tmp_path, mnist_root):
     assert "error: latent_dim must be at least 1, got 0" in done.stderr
     summaries = [json.loads(path.read_text()) for path in tmp_path.rglob("summary.json")]
     assert sorted(summary["status"] for summary in summaries) == ["completed", "failed"]
+
+
+def test_an_optimiser_whose_library_is_missing_names_the_extra(compose, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(
+        SystemExit, match=r"is missing: pip install 'vae-lab\[soap\]'"
+    ):
+        training.train(compose("debug=fast", "optimizer=soap"))
