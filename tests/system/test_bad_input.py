@@ -135,7 +135,5 @@ def test_a_sweep_goes_on_after_a_failed_run(tmp_path, mnist_root):
 
 def test_an_optimiser_whose_library_is_missing_names_the_extra(compose, monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
-    with pytest.raises(
-        SystemExit, match=r"is missing: pip install 'vae-lab\[soap\]'"
-    ):
+    with pytest.raises(SystemExit, match=r"is missing: pip install 'vae-lab\[soap\]'"):
         training.train(compose("debug=fast", "optimizer=soap"))
