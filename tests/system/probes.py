@@ -20,11 +20,11 @@ MOST_BLOCKS = 2048
 
 
 class Signal(pl.Callback):
-    """Sends a signal to the process in the middle of training step ``step``.
+    """Sends a signal to the process in the middle of training step ``step``, or at the end.
 
     Args:
         name: of the signal.
-        step: counted from 0.
+        step: counted from 0; the number of all steps is the end of training.
         rank: of the process; without one all send it, as a terminal does.
         job: part of the name of the run directory, to choose among the jobs of a sweep.
         once: a file that keeps in mind that it has happened.
@@ -40,6 +40,12 @@ class Signal(pl.Callback):
         self.once = once
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
+        self._send(trainer)
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        self._send(trainer)
+
+    def _send(self, trainer) -> None:
         is_here = trainer.global_step == self.step and is_job(trainer, self.job)
         is_mine = self.rank in (None, trainer.global_rank)
         if is_here and is_mine and is_first_time(self.once):

@@ -80,6 +80,15 @@ class LastCheckpoint(Checkpoint):
         if self._is_told(trainer, 0):
             self._stop()
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop, if told to while the others drew their last pictures; listen no more."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._handlers.items():
+                if handler is not None:  # as of one that was not set from Python
+                    signal.signal(number, handler)
+        if self._is_told(trainer, 0):
+            self._stop()
+
     def _is_told(self, trainer: pl.Trainer, batches: int) -> bool:
         """Tell whether this process, or any of them, was told to stop."""
         if trainer.world_size == 1:
