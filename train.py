@@ -3,14 +3,14 @@
 import hydra
 from omegaconf import DictConfig
 
-import vae_lab.sweeps  # noqa: F401 - registers the resolvers in conf/train.yaml
-from vae_lab.runs import INTERRUPTED
+import vae_lab.runs.sweeps  # noqa: F401 - registers the resolvers in conf/train.yaml
+from vae_lab.runs.rundir import INTERRUPTED
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """Compose the experiment from ``conf/`` and run it."""
-    from vae_lab.training import train  # noqa: PLC0415 - keeps --help and --cfg free of torch
+    from vae_lab.training.train import train  # noqa: PLC0415 - keeps --help and --cfg free of torch
 
     return train(cfg)
 

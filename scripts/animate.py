@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vae_lab import films, paths, runs
-from vae_lab.callbacks import film
 from vae_lab.data import MNISTDataModule
-from vae_lab.vae import VAE
+from vae_lab.model.vae import VAE
+from vae_lab.pictures import films, journeys
+from vae_lab.runs import rundir
+from vae_lab.training.callbacks import film
 
 IMAGES = 2000
 WALK_STEPS, LEG_STEPS, REST_STEPS = 160, 12, 5
@@ -28,7 +29,7 @@ LONGEST_CAPTION = 3  # numbers
 
 def codes_of(run: Path, model: VAE) -> tuple[Tensor, Tensor]:
     """Return the posterior means (N, D) of the run's examples, and their classes (N,)."""
-    data: MNISTDataModule = runs.instantiate(runs.load_config(run).data)
+    data: MNISTDataModule = rundir.instantiate(rundir.load_config(run).data)
     data.prepare_data()
     data.setup("fit")
     images, labels = data.examples(IMAGES)
@@ -42,9 +43,9 @@ def learning(run: Path) -> films.Film:
 
 def walk(run: Path) -> films.Film:
     """Walk along a closed path through the region where the codes lie."""
-    model = runs.load_model(run)
+    model = rundir.load_model(run)
     codes, labels = codes_of(run, model)
-    path = paths.closed_walk(codes, WALK_STEPS)
+    path = journeys.closed_walk(codes, WALK_STEPS)
     captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
     is_short = model.latent_dim <= LONGEST_CAPTION
     return travel(model, codes, labels, path, captions if is_short else ["decoded"] * len(path))
@@ -52,10 +53,10 @@ def walk(run: Path) -> films.Film:
 
 def interpolation(run: Path) -> films.Film:
     """Go from a typical image of each class to one of the next, and back to the first."""
-    model = runs.load_model(run)
+    model = rundir.load_model(run)
     codes, labels = codes_of(run, model)
-    chosen = paths.typical(codes, labels)
-    path = paths.round_trip(codes[chosen], LEG_STEPS, paths.straight, rest=REST_STEPS)
+    chosen = journeys.typical(codes, labels)
+    path = journeys.round_trip(codes[chosen], LEG_STEPS, journeys.straight, rest=REST_STEPS)
     names = [str(labels[index].item()) for index in chosen]
     captions = []
     for start, end in zip(names, [*names[1:], names[0]], strict=True):
@@ -93,7 +94,7 @@ def main() -> None:
     try:
         if importlib.util.find_spec("imageio_ffmpeg") is None:
             raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
-        runs.load_config(arguments.run)
+        rundir.load_config(arguments.run)
         for name, make in FILMS.items():
             if arguments.what in (name, "all"):
                 try:

@@ -15,7 +15,8 @@ import torch
 from rich.console import Console
 
 from benchmarks import epoch, nll, scale
-from vae_lab import environment, training
+from vae_lab.runs import environment
+from vae_lab.training import train
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
 BENCHMARKS = {"epoch": epoch, "nll": nll, "scale": scale}
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="turns that are timed")
     parser.add_argument("--output", type=Path, help="where the JSON goes")
     arguments = parser.parse_args()
-    training.quieten()
+    train.quieten()
     report, table = BENCHMARKS[arguments.what].run(arguments.rounds)
     report["hardware"] = environment.hardware(torch.device("cpu"), 1)
     report["versions"] = environment.versions()

@@ -14,7 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vae_lab import results, runs, scoring, training
+from vae_lab.evaluation import record
+from vae_lab.files import write_atomically
+from vae_lab.reports import results_table
+from vae_lab.trained import scoring
+from vae_lab.training import train
 
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
@@ -32,13 +36,13 @@ def check_output(path: Path, run: Path, num_samples: int) -> None:
         return
     try:
         existing = json.loads(path.read_text())
-        version = existing["version"] if existing["format"] == results.FORMAT else "unknown"
+        version = existing["version"] if existing["format"] == record.FORMAT else "unknown"
     except (json.JSONDecodeError, KeyError, TypeError):
         existing, version = {}, "unknown"
-    if version != results.VERSION:
+    if version != record.VERSION:
         raise ValueError(
-            f"{path} has version {version}, this program writes version {results.VERSION}; move it "
-            "away, or choose another file with --output"
+            f"{path} has version {version}, this program writes version {record.VERSION}; "
+            "move it away, or choose another file with --output"
         )
     known_samples = existing["protocol"]["num_samples"]
     if known_samples > num_samples > 0:
@@ -73,7 +77,7 @@ def print_table(evaluation: dict) -> None:
     for name, figure in evaluation["metrics"].items():
         samples = f"  (K = {figure['num_samples']})" if figure["num_samples"] else ""
         unit = "" if figure["unit"].startswith("of ") else figure["unit"]  # stands with the value
-        table.add_row(name, results.show(figure), unit + samples)
+        table.add_row(name, results_table.show(figure), unit + samples)
     Console().print(table)
 
 
@@ -95,7 +99,7 @@ def main() -> None:
     suffix += f"_{arguments.split}" if arguments.split != "test" else ""
     output = arguments.output or arguments.run / f"evaluation{suffix}.json"
 
-    training.quieten()
+    train.quieten()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} images"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
@@ -114,8 +118,8 @@ def main() -> None:
                 device,
                 lambda done, total: progress.update(task, completed=done, total=total),
             )
-        runs.write_atomically(output, json.dumps(evaluation, indent=2) + "\n")
-    except training.USER_ERRORS as error:
+        write_atomically(output, json.dumps(evaluation, indent=2) + "\n")
+    except train.USER_ERRORS as error:
         raise SystemExit(f"error: {' '.join(str(error).split())}") from error
     print_table(evaluation)
     print(output)

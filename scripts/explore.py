@@ -13,10 +13,10 @@ import socket
 import webbrowser
 from pathlib import Path
 
-from vae_lab import runs
 from vae_lab.explorer import standalone
 from vae_lab.explorer.explored import ExploredRun, open_runs
-from vae_lab.training import USER_ERRORS
+from vae_lab.files import write_atomically
+from vae_lab.training.train import USER_ERRORS
 
 PORT = 8000
 LAST_PORT = 65535
@@ -85,7 +85,7 @@ def main() -> None:
     try:
         if arguments.static is not None:
             page = standalone.page(open_runs(arguments.runs))
-            runs.write_atomically(arguments.static, page)
+            write_atomically(arguments.static, page)
             print(arguments.static)
             return
         require_app()

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import vae_lab
-from vae_lab import export
+from vae_lab.trained import export
 
 
 def main() -> None:

@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 import vae_lab
-from vae_lab import plots, runs
 from vae_lab.data import MNISTDataModule, Split
-from vae_lab.trained import TrainedVAE
+from vae_lab.pictures import plots
+from vae_lab.runs import rundir
+from vae_lab.trained.loaded import TrainedVAE
 
 
 def at_point(trained: TrainedVAE, point: str) -> Image.Image:
@@ -96,7 +97,7 @@ def main() -> None:
             temperature = 1.0 if arguments.temperature is None else arguments.temperature
             picture = samples(trained, arguments.num, temperature, arguments.seed)
         else:
-            data = runs.instantiate(runs.load_config(arguments.run).data)
+            data = rundir.instantiate(rundir.load_config(arguments.run).data)
             picture = reconstruction(trained, data, arguments.reconstruct, count=10)
         output.parent.mkdir(parents=True, exist_ok=True)
         picture.save(output)

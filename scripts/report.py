@@ -21,7 +21,10 @@ import hydra
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab import reporting, results, runs
+from vae_lab import reports
+from vae_lab.files import write_atomically
+from vae_lab.reports import results_table
+from vae_lab.runs import rundir
 
 CONF = Path(__file__).parents[1] / "conf"
 SHOWN = 6  # columns that a terminal has room for
@@ -34,26 +37,26 @@ def published() -> dict[str, Any]:
         for path in sorted((CONF / "experiment").glob("*.yaml")):
             claim = hydra.compose("train", [f"experiment={path.stem}"]).published
             if claim is not None:
-                claims[path.stem] = runs.to_plain(claim)
+                claims[path.stem] = rundir.to_plain(claim)
     return claims
 
 
-def print_results(rows: list[results.Row]) -> None:
+def print_results(rows: list[results_table.Row]) -> None:
     """Print the first columns of the results table."""
-    table = Table(*results.HEADER[:SHOWN], title="Negative log-likelihood, nats per image")
+    table = Table(*results_table.HEADER[:SHOWN], title="Negative log-likelihood, nats per image")
     for row in rows:
         table.add_row(*row[:SHOWN])
     Console().print(table)
 
 
-def report_runs(frame: reporting.Frame) -> None:
+def report_runs(frame: reports.Frame) -> None:
     """Print what the runs came to, beside published numbers if any rerun one; write the report."""
-    reporting.print_overview(frame, Console())
+    reports.print_overview(frame, Console())
     evaluations = [run.evaluation for run in frame.runs if run.evaluation]
     reruns = [evaluation for evaluation in evaluations if evaluation["published"]]
     if reruns:
-        print_results(results.rows(reruns, {}))
-    for path in reporting.write_report(frame):
+        print_results(results_table.rows(reruns, {}))
+    for path in reports.write_report(frame):
         print(path)
 
 
@@ -63,13 +66,13 @@ def report_results(folder: Path, output: Path | None) -> None:
     Raises:
         FileNotFoundError: if there is nothing to report.
     """
-    evaluations = results.read_evaluations(folder)
+    evaluations = results_table.read_evaluations(folder)
     if not evaluations and output is None:
         raise FileNotFoundError(
             f"{folder} holds no run and no evaluation; python train.py makes a run"
         )
     claims = published()
-    rows = results.rows(evaluations, claims)
+    rows = results_table.rows(evaluations, claims)
     print_results(rows)
     if output is None:
         return
@@ -82,7 +85,7 @@ def report_results(folder: Path, output: Path | None) -> None:
             "Nats per image, ± the standard error over images (published: over seeds); in "
             "brackets the published number of importance samples. *Changed* is what the command "
             "line changed in the experiment.",
-            results.markdown(results.HEADER, rows),
+            results_table.markdown(results_table.HEADER, rows),
             "Sources: " + "; ".join(f"{name}: {c['source']}" for name, c in claims.items()) + ".",
             "## What else was measured",
             "Rates and bounds in nats per image, from one sample each; mutual information is at "
@@ -90,10 +93,12 @@ def report_results(folder: Path, output: Path | None) -> None:
             "holds the rest of the rate; accuracies of a linear probe and of 15 nearest neighbours "
             "on posterior means; distances in the features of the MNIST classifier that ships with "
             "vae-lab, which compare with nothing published.",
-            results.markdown(("experiment", *results.OTHERS), results.other_rows(evaluations)),
+            results_table.markdown(
+                ("experiment", *results_table.OTHERS), results_table.other_rows(evaluations)
+            ),
         ]
     )
-    runs.write_atomically(output, text + "\n")
+    write_atomically(output, text + "\n")
     print(output)
 
 
@@ -106,7 +111,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="the results table, as a Markdown file")
     arguments = parser.parse_args()
     try:
-        frame = reporting.Frame.read(arguments.folder)
+        frame = reports.Frame.read(arguments.folder)
         if arguments.output is None and (frame.runs or frame.sweeps):
             report_runs(frame)
         else:

@@ -8,16 +8,16 @@ import pytest
 import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from linear_gaussian import images_of, linear_gaussian
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from linear_gaussian import images_of, linear_gaussian
 from vae_lab.data.bundled import unpack_mnist
-from vae_lab.likelihoods import Bernoulli
-from vae_lab.networks import MLP
-from vae_lab.posteriors import DiagonalNormal
-from vae_lab.priors import StandardNormal
-from vae_lab.vae import VAE
+from vae_lab.model.likelihoods import Bernoulli
+from vae_lab.model.networks import MLP
+from vae_lab.model.posteriors import DiagonalNormal
+from vae_lab.model.priors import StandardNormal
+from vae_lab.model.vae import VAE
 
 ROOT = Path(__file__).parents[1]
 

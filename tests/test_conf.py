@@ -13,10 +13,10 @@ import torch
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 
-from vae_lab import experiment
+from vae_lab.model.posteriors import Deterministic
 from vae_lab.objectives import ELBO, Autoencoder
-from vae_lab.posteriors import Deterministic
-from vae_lab.schedules import Constant, Cyclic, LinearWarmup
+from vae_lab.objectives.schedules import Constant, Cyclic, LinearWarmup
+from vae_lab.training import build as building
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = sorted(
@@ -64,7 +64,7 @@ def compose(tmp_path_factory):
 @pytest.fixture(scope="module")
 def build(compose):
     """Builds the experiment of ``python train.py <overrides>``."""
-    return lambda *overrides: experiment.build(compose(*overrides))
+    return lambda *overrides: building.build(compose(*overrides))
 
 
 def targets_in(node):

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 import torch
-
 from monte_carlo import assert_mean_is
+
 from vae_lab.seeding import derived_seed, set_random_state
 
 GRID = list(itertools.product(range(10), repeat=4))

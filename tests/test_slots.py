@@ -6,7 +6,7 @@ import hydra
 import pytest
 import torch
 
-from vae_lab import experiment
+from vae_lab.training import build
 
 CONF = Path(__file__).parents[1] / "conf"
 SLOTS = ("model", "posterior", "prior", "likelihood", "objective", "optimizer")
@@ -28,7 +28,7 @@ def test_every_option_learns_a_few_images_in_a_few_steps(option, tmp_path):
         pytest.importorskip("pytorch_optimizer")
     overrides = [option, *COMPANIONS.get(option, []), f"run_dir={tmp_path}", "latent_dim=4"]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        module = experiment.build(hydra.compose("train", overrides)).module
+        module = build.build(hydra.compose("train", overrides)).module
     model, objective = module.model, module.objective
     images = torch.zeros(8, *model.image_shape)
     images[:, :, 8:20, 8:20] = 1.0

@@ -23,8 +23,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from vae_lab import experiment as experiments
 from vae_lab.data.binarization import sample
+from vae_lab.training import build as experiments
 
 ROOT = Path(__file__).parents[2]
 BATCH = 128

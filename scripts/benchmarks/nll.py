@@ -15,10 +15,9 @@ import hydra
 import torch
 from rich.table import Table
 
-from vae_lab.evaluation import importance_sample
-from vae_lab.evaluation.likelihood import MAX_IMAGES, MAX_PIXELS
-from vae_lab.runs import instantiate
-from vae_lab.vae import VAE
+from vae_lab.evaluation.likelihood import MAX_IMAGES, MAX_PIXELS, importance_sample
+from vae_lab.model.vae import VAE
+from vae_lab.runs.rundir import instantiate
 
 ROOT = Path(__file__).parents[2]
 MODELS = {

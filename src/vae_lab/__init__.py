@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vae_lab.trained import TrainedVAE
+    from vae_lab.trained.loaded import TrainedVAE
 
 
 def load(path: str | os.PathLike[str]) -> "TrainedVAE":
@@ -16,8 +16,8 @@ def load(path: str | os.PathLike[str]) -> "TrainedVAE":
         ValueError: if configuration and weights are damaged or do not fit, or the folder's
             configuration names what is no part of a model.
     """
-    from vae_lab import pretrained, trained  # noqa: PLC0415 - keeps --help and --cfg free of torch
+    from vae_lab.trained import loaded, pretrained  # noqa: PLC0415 - keeps --help free of torch
 
     if pretrained.is_pretrained(path):
         return pretrained.read(path)
-    return trained.open_run(path)
+    return loaded.open_run(path)

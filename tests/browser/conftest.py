@@ -5,8 +5,8 @@ import socket
 import threading
 
 import pytest
-
 from explorable_runs import SMALL, write_run
+
 from vae_lab.explorer.explored import ExploredRun
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -6,11 +6,11 @@ import shlex
 import numpy as np
 import pytest
 import torch
+from explorer_page import assert_decoded, coordinates, plane, shown, wait_until
 from PIL import Image
+from screenshots import draw_seven, wait_until_settled
 from script_runner import run_script
 
-from explorer_page import assert_decoded, coordinates, plane, shown, wait_until
-from screenshots import draw_seven, wait_until_settled
 from vae_lab.explorer import standalone
 
 

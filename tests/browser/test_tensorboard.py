@@ -7,7 +7,8 @@ import pytest
 from boards import ask, browser_page, expect, show, tensorboard, wait_for_tags
 from command_line import ROOT
 
-from vae_lab import launch, training
+from vae_lab.runs import launch
+from vae_lab.training import train
 
 RUN = "run"
 POINTS = 200
@@ -25,7 +26,7 @@ def board(tmp_path_factory, mnist_root):
         "debug=fast", "callbacks=full", "latent_dim=2", f"callbacks.projector.num_images={POINTS}",
         f"data.root={mnist_root}",
     ]  # fmt: skip
-    training.train(launch.compose(ROOT / "conf", folder / RUN, overrides))
+    train.train(launch.compose(ROOT / "conf", folder / RUN, overrides))
     with tensorboard(folder) as address:
         wait_for_tags(address, RUN, "images", {f"images/{name}" for name in PICTURES})
         yield folder / RUN, address

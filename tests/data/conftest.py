@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from idx_files import write_numbered_images
 from torchvision.datasets import mnist
 
-from idx_files import write_numbered_images
 from vae_lab.data import MNISTDataModule
 
 SMALL_TRAIN, SMALL_TEST = 23, 9

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from monte_carlo import assert_mean_is
+
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 
 LEVELS = torch.arange(256, dtype=torch.uint8)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torchvision import datasets
 
+from vae_lab import files
 from vae_lab.data import bundled
 from vae_lab.data.bundled import SHA256, unpack_mnist
 
@@ -37,8 +38,8 @@ def own_root(mnist_root, tmp_path):
 
 
 def test_unpacked_files_have_the_canonical_sha256(mnist_root):
-    files = {path.name: path for path in (mnist_root / "MNIST" / "raw").iterdir()}
-    found = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    paths = {path.name: path for path in (mnist_root / "MNIST" / "raw").iterdir()}
+    found = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
     assert found == SHA256
 
 
@@ -101,7 +102,7 @@ def test_nothing_is_written_where_the_files_lie_already(mnist_root, monkeypatch)
 
     for writer in ("mkdir", "rename", "replace", "write_bytes", "touch", "chmod", "unlink"):
         monkeypatch.setattr(Path, writer, read_only)
-    monkeypatch.setattr(bundled.tempfile, "mkstemp", read_only)
+    monkeypatch.setattr(files.tempfile, "NamedTemporaryFile", read_only)
     folder = mnist_root / "MNIST" / "raw"
     before = _written(folder)
     unpack_mnist(mnist_root)
@@ -122,7 +123,7 @@ def test_an_interrupted_write_leaves_no_file_behind(own_root, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "rename", interrupted)
+    monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         unpack_mnist(own_root)
     assert sorted(folder.iterdir()) == before

@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
-
 from flow_models import flow_model
 from ladder_models import binary_images_for, ladder
 from linear_gaussian import exact_elbo, exact_kl, images_of, linear_gaussian
 from monte_carlo import standard_error
-from vae_lab.evaluation import active_units, information, reconstruction_error
+
+from vae_lab.evaluation.activity import active_units
+from vae_lab.evaluation.information import information, reconstruction_error
 
 module = importlib.import_module("vae_lab.evaluation.information")
 NUM_IMAGES = 1200  # more than two batches, the last one smaller

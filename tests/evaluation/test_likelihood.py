@@ -5,12 +5,12 @@ import importlib
 
 import pytest
 import torch
-
 from hand_made import draw_of_log_w
 from linear_gaussian import exact_elbo, exact_log_px, images_of
 from monte_carlo import assert_mean_at_most, assert_mean_is
 from quadrature import integrate_plane
-from vae_lab.evaluation import importance_sample
+
+from vae_lab.evaluation.likelihood import importance_sample
 
 likelihood = importlib.import_module("vae_lab.evaluation.likelihood")
 TERMS = ("log_px", "log_pz", "log_qz")

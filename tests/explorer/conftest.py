@@ -1,8 +1,8 @@
 """Runs that the tests of vae_lab.explorer open."""
 
 import pytest
-
 from explorable_runs import SMALL, write_run
+
 from vae_lab.explorer.explored import ExploredRun
 
 

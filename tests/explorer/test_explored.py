@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from explorable_runs import SMALL, write_run
+
 from vae_lab.data.binarization import to_float
-from vae_lab.evaluation import rate_per_dim
+from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.explorer.explored import DIGITS, ExploredRun, open_runs
 
 SEVEN = 0  # the first test image

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from linear_gaussian import linear_gaussian
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from vae_lab.evaluation import importance_sample
+from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.posteriors import Deterministic
 from vae_lab.objectives import ELBO, Autoencoder, elbo_parts
-from vae_lab.posteriors import Deterministic
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-
 from hand_made import draw_of_kl
+
 from vae_lab.objectives import ELBO, Capacity
-from vae_lab.schedules import LinearWarmup
+from vae_lab.objectives.schedules import LinearWarmup
 
 RISING = {"rising": LinearWarmup(start=0.0, end=10.0, epochs=4)}
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-
 from flow_models import flow_model
 from gradients import gradient_of
 from linear_gaussian import linear_gaussian
 from monte_carlo import assert_mean_is, standard_error
+
+from vae_lab.model.priors import MixtureOfGaussians
 from vae_lab.objectives import ELBO, IWAE
-from vae_lab.priors import MixtureOfGaussians
 
 MODELS = {
     "normal": lambda: linear_gaussian("diagonal", mean_factor=0.6, scale_factor=1.3),

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 import torch
-
 from hand_made import draw_of_kl
+
 from vae_lab.objectives import ELBO, FreeBits
 
 # Two images, three dimensions of batch means 0.2, 0.5 and 2.

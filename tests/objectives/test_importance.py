@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
-
 from hand_made import draw_of_log_w
 from linear_gaussian import exact_log_px
 from monte_carlo import assert_mean_at_most
+
 from vae_lab.objectives import CIWAE, ELBO, IWAE, MIWAE, Renyi
 
 TOTAL = 16

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-
 from gradients import gradient_of
 from hand_made import draw_of_kl
 from monte_carlo import assert_mean_is
+
 from vae_lab.objectives import ELBO, InfoVAE
 from vae_lab.objectives.info_vae import squared_mmd
 

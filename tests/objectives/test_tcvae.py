@@ -4,15 +4,15 @@ import math
 
 import pytest
 import torch
-from torch.distributions import MultivariateNormal
-
 from flow_models import flow_model
 from gradients import gradient_of
 from hand_made import draw_of_kl
 from linear_gaussian import linear_gaussian
-from vae_lab.distributions import DiagonalGaussian, StandardGaussian, rsample_and_log_prob
+from torch.distributions import MultivariateNormal
+
+from vae_lab.model.distributions import DiagonalGaussian, StandardGaussian, rsample_and_log_prob
+from vae_lab.model.vae import Draw
 from vae_lab.objectives import ELBO, BetaTCVAE
-from vae_lab.vae import Draw
 
 TERMS = ("mutual_information", "total_correlation", "dimension_wise_kl")
 EQUAL = BetaTCVAE(1.0, 1.0, 1.0, num_samples=3)

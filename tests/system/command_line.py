@@ -19,7 +19,7 @@ LONGEST = 300  # seconds
 # Processes that have torch loaded when they begin, for tests that need many.
 os.environ["OMP_NUM_THREADS"] = "1"  # they inherit it
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["vae_lab.training"])
+_forks.set_forkserver_preload(["vae_lab.training.train"])
 
 
 def train(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ import hydra.experimental.callback
 import lightning.pytorch as pl
 import torch
 
-from vae_lab import processes
+from vae_lab.runs import processes
 
 KIBIBYTE = 1024
 BLOCK = 4096  # bytes

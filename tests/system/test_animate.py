@@ -7,7 +7,8 @@ from command_line import ROOT
 from PIL import Image
 from script_runner import refusal_of, run_script
 
-from vae_lab import launch, training
+from vae_lab.runs import launch
+from vae_lab.training import train
 
 SMALL = (
     "debug=fast", "trainer.max_epochs=3", "model.encoder.hidden_sizes=[16]",
@@ -23,7 +24,7 @@ def trained(tmp_path_factory, mnist_root):
         folder = tmp_path_factory.mktemp("run")
         conf = ROOT / "conf"
         cfg = launch.compose(conf, folder, [*SMALL, *overrides, f"data.root={mnist_root}"])
-        training.train(cfg)
+        train.train(cfg)
         return folder
 
     return start
@@ -35,7 +36,7 @@ def filmed(trained):
 
 
 def film_alone():
-    target = "vae_lab.callbacks.film.Film"
+    target = "vae_lab.training.callbacks.film.Film"
     options = "run_dir: ${run_dir}, every_n_epochs: 1, num_images: 50, size: 3, extent: 2.0"
     return (f"+callbacks.film={{_target_: {target}, {options}}}",)
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from command_line import train
 
-from vae_lab import runs, training
+from vae_lab.runs import rundir
+from vae_lab.training import train as training
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
 
@@ -91,7 +92,7 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(pickle.dumps({"state_dict": Malice()}, protocol=2))
     with pytest.raises(ValueError, match="holds code instead of weights, and was not loaded"):
-        runs.load_checkpoint(checkpoint)
+        rundir.load_checkpoint(checkpoint)
     assert not (tmp_path / "code_was_run").exists()
 
 

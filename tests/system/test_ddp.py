@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 import torch
 from command_line import train
-
 from idx_files import write_numbered_images
 
 # No noise, since processes draw different noise; plain SGD, since Adam hides a wrong scale.

@@ -9,12 +9,14 @@ import sys
 
 import pytest
 from command_line import train
+from idx_files import write_numbered_images
 from omegaconf import OmegaConf
 from script_runner import SCRIPTS, refusal_of, run_script
 
-from idx_files import write_numbered_images
-from vae_lab import results, training
 from vae_lab.data import datamodule
+from vae_lab.evaluation import record
+from vae_lab.reports import results_table
+from vae_lab.training import train as training
 
 TRAIN, VAL, TEST = 60, 30, 40
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
@@ -75,7 +77,10 @@ def assert_refused(run, *arguments, because):
 
 def test_every_figure_has_a_unit_and_the_protocol_is_stated(run):
     evaluation = evaluate(run)
-    assert (evaluation["format"], evaluation["version"]) == (results.FORMAT, results.VERSION)
+    assert (evaluation["format"], evaluation["version"]) == (
+        record.FORMAT,
+        record.VERSION,
+    )
     assert evaluation["protocol"] == {
         "dataset": "FashionMNIST",
         "split": "test",
@@ -162,7 +167,7 @@ def test_a_crashed_run_is_scored_by_its_last_weights(run):
     described = evaluate(run)["run"]
     assert (described["weights"], described["epoch_of_weights"]) == ("last", 2)
     assert described["status"] is described["epochs"] is described["hardware"] is None
-    assert results.rows([json.loads((run / "evaluation.json").read_text())], {})
+    assert results_table.rows([json.loads((run / "evaluation.json").read_text())], {})
 
 
 @pytest.mark.parametrize("num_samples", ["0", "-3"])
@@ -182,13 +187,13 @@ def test_a_run_without_weights_is_refused(run):
 
 
 def test_a_class_that_no_longer_exists_is_named(run):
-    change_config(run, model___target_="vae_lab.vae.Gone")
-    assert_refused(run, because="'vae_lab.vae.Gone'")
+    change_config(run, model___target_="vae_lab.model.vae.Gone")
+    assert_refused(run, because="'vae_lab.model.vae.Gone'")
 
 
 def test_a_constructor_that_has_changed_is_named(run):
     change_config(run, model__colour="blue")
-    assert_refused(run, because="vae_lab.vae.VAE")
+    assert_refused(run, because="vae_lab.model.vae.VAE")
 
 
 def test_a_configuration_that_does_not_fit_the_weights_is_refused(run):
@@ -212,9 +217,9 @@ def test_a_split_without_images_is_refused(run):
 @pytest.mark.parametrize(
     ("content", "version"),
     [
-        ({"format": results.FORMAT, "version": 2}, "2"),
-        ({"format": results.FORMAT, "version": 0}, "0"),
-        ({"version": results.VERSION}, "unknown"),  # another program's
+        ({"format": record.FORMAT, "version": 2}, "2"),
+        ({"format": record.FORMAT, "version": 0}, "0"),
+        ({"version": record.VERSION}, "unknown"),  # another program's
         ([1], "unknown"),
     ],
 )
@@ -224,7 +229,11 @@ def test_a_file_of_another_version_is_kept(run, content, version):
 
 
 def test_an_earlier_evaluation_is_kept_where_a_new_one_fails_and_else_replaced(run):
-    earlier = {"format": results.FORMAT, "version": results.VERSION, "protocol": {"num_samples": 1}}
+    earlier = {
+        "format": record.FORMAT,
+        "version": record.VERSION,
+        "protocol": {"num_samples": 1},
+    }
     (run / "evaluation.json").write_text(json.dumps(earlier))
     assert_refused(run, "--num-samples", "0", because="at least 1")
     assert evaluate(run)["protocol"]["num_samples"] == 2
@@ -232,7 +241,11 @@ def test_an_earlier_evaluation_is_kept_where_a_new_one_fails_and_else_replaced(r
 
 def test_an_evaluation_with_more_samples_is_kept(run):
     protocol = {"num_samples": 10**6}
-    better = {"format": results.FORMAT, "version": results.VERSION, "protocol": protocol}
+    better = {
+        "format": record.FORMAT,
+        "version": record.VERSION,
+        "protocol": protocol,
+    }
     (run / "evaluation.json").write_text(json.dumps(better))
     assert_refused(run, because="was made with K = 1000000, more than")
 
@@ -255,7 +268,7 @@ def test_the_shell_sees_one_line_and_a_status(tmp_path):
 
 
 def test_the_report_shows_and_writes_what_was_measured_and_what_was_not_run(run, tmp_path, capsys):
-    nll = results.show(evaluate(run)["metrics"]["nll"])
+    nll = results_table.show(evaluate(run)["metrics"]["nll"])
     capsys.readouterr()
     output = tmp_path / "results.md"
     run_script("report", tmp_path, "--output", output)
@@ -269,13 +282,13 @@ def test_the_report_shows_and_writes_what_was_measured_and_what_was_not_run(run,
 
     lines = output.read_text().splitlines()
     assert lines[0] == "# Results"
-    assert f"| {' | '.join(results.HEADER)} |" in lines
-    assert f"| experiment | {' | '.join(results.OTHERS)} |" in lines
+    assert f"| {' | '.join(results_table.HEADER)} |" in lines
+    assert f"| experiment | {' | '.join(results_table.OTHERS)} |" in lines
     first, second = (line for line in lines if line.startswith("| debug |"))
     assert f"| {nll} | 2 | 2 |" in first  # epochs, K
     assert f"dynamic, test {TEST} (training {TRAIN})" in first
     assert "`latent_dim=2`" in first
-    assert second.count("|") == len(results.OTHERS) + 2
+    assert second.count("|") == len(results_table.OTHERS) + 2
     assert any(line.startswith("| gated_standard | 84.45 ± 0.12 | not run |") for line in lines)
 
 

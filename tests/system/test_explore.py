@@ -9,9 +9,8 @@ import sys
 import urllib.request
 
 import pytest
-from script_runner import SCRIPTS, refusal_of, run_script
-
 from explorable_runs import SMALL, write_run
+from script_runner import SCRIPTS, refusal_of, run_script
 
 
 @pytest.fixture(scope="module")

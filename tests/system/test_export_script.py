@@ -5,9 +5,9 @@ import sys
 import pytest
 import torch
 from script_runner import refusal_of, run_script
+from small_runs import SMALL, write_run
 
 import vae_lab
-from small_runs import SMALL, write_run
 
 FLOW = (*SMALL, "posterior=iaf", "model.posterior.flow.hidden_features=[8]")
 

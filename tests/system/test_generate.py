@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image
 from script_runner import refusal_of, run_script
+from small_runs import SMALL, SMALL_LADDER, write_run
 
 import vae_lab
-from small_runs import SMALL, SMALL_LADDER, write_run
-from vae_lab import plots
+from vae_lab.pictures import plots
 
 
 @pytest.fixture(params=[SMALL, SMALL_LADDER], ids=["flat", "ladder"])

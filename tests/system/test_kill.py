@@ -8,7 +8,7 @@ import pytest
 from command_line import finish, start
 from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, signal_at, summary
 
-from vae_lab import processes
+from vae_lab.runs import processes
 
 DDP = ("trainer=ddp_cpu", "trainer.devices=2", f"data.batch_size={8 // 2}")
 LAST_STEP = EPOCHS * STEPS_PER_EPOCH - 1

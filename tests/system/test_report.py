@@ -2,9 +2,8 @@
 
 import pytest
 from PIL import Image
-from script_runner import refusal_of, run_script
-
 from run_folders import make_run, make_sweep, metrics_of
+from script_runner import refusal_of, run_script
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from command_line import ROOT, finish, start
 from tiny import HERE, TINY, assert_same, summary
 
-from vae_lab import processes, sweeps
+from vae_lab.runs import processes, sweeps
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
 TROUBLED = ("experiment=troubled", "sweep.name=troubled")

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from command_line import HERE
-
 from idx_files import write_numbered_images
 
 TINY = (f"--config-dir={HERE / 'conf'}", "experiment=tiny")

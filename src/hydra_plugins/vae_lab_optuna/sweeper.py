@@ -14,7 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
-    from vae_lab.search import Search
+    from vae_lab.runs.search import Search
 
 # Hydra imports this module whatever is to be run, so Optuna waits until there is a search.
 
@@ -105,7 +105,7 @@ class OptunaSweeper(Sweeper):
 
     def _begin(self, fixed: list[str], searched: list[Override]) -> "Search":
         """Check what can be checked before the first trial, and open the search."""
-        from vae_lab.search import Search, distribution, examples  # noqa: PLC0415
+        from vae_lab.runs.search import Search, distribution, examples  # noqa: PLC0415
 
         for name in ("n_trials", "n_jobs"):
             count = getattr(self, name)

@@ -2,9 +2,9 @@
 
 import hashlib
 import lzma
-import os
-import tempfile
 from pathlib import Path
+
+from vae_lab.files import write_atomically
 
 ARCHIVE = Path(__file__).parent / "mnist"
 
@@ -30,8 +30,7 @@ def unpack_mnist(root: Path) -> None:
     for name, expected in SHA256.items():
         path = folder / name
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _write_atomically(path, lzma.decompress((ARCHIVE / f"{name}.xz").read_bytes()))
+            write_atomically(path, lzma.decompress((ARCHIVE / f"{name}.xz").read_bytes()))
         found = sha256(path)
         if found != expected:
             raise ValueError(
@@ -44,15 +43,3 @@ def sha256(path: Path) -> str:
     """Return the sha256 of the file at ``path``, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(aside).chmod(0o644)
-        Path(aside).rename(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise

@@ -11,7 +11,7 @@ from torchvision import datasets
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 from vae_lab.data.bundled import unpack_mnist
-from vae_lab.likelihoods import Pixels
+from vae_lab.model.likelihoods import Pixels
 
 Split = Literal["train", "val", "test"]
 

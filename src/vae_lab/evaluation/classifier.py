@@ -42,7 +42,7 @@ class MNISTClassifier(nn.Module):
 
 
 def load_mnist_classifier() -> MNISTClassifier:
-    """Return the classifier that ``scripts/train_classifier.py`` trained, in evaluation mode.
+    """Return what ``scripts/maintenance/train_classifier.py`` trained, in evaluation mode.
 
     Raises:
         ValueError: if the weights are not those that figures were computed with.

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from vae_lab.distributions import DiagonalGaussian, GaussianMixture
+from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.figures import Figure, mean_over_images
-from vae_lab.evaluation.units import active_units
+from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture
+from vae_lab.model.vae import Draw, Model
 from vae_lab.objectives import elbo_parts
-from vae_lab.vae import Draw, Model
 
 NATS = "nats/image"
 BATCH = 500

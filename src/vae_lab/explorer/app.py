@@ -24,10 +24,10 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
-from vae_lab import plots
 from vae_lab.explorer.explored import ExploredRun
 from vae_lab.explorer.guards import BoundedBodies, ForbiddingHeaders
 from vae_lab.explorer.messages import Latents, Picture
+from vae_lab.pictures import plots
 
 PAGE = Path(__file__).with_name("static")
 MOST_COMPLAINTS = 10

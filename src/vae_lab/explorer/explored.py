@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae_lab import plots, runs
 from vae_lab.data import MNISTDataModule
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
-from vae_lab.distributions import DiagonalGaussian
-from vae_lab.evaluation import active_units, rate_per_dim
-from vae_lab.likelihoods import Pixels
+from vae_lab.evaluation.activity import active_units
+from vae_lab.evaluation.information import rate_per_dim
+from vae_lab.model.distributions import DiagonalGaussian
+from vae_lab.model.likelihoods import Pixels
+from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.vae import VAE, Draw
 from vae_lab.objectives import elbo_parts
-from vae_lab.posteriors import Deterministic
-from vae_lab.vae import VAE, Draw
+from vae_lab.pictures import plots
+from vae_lab.runs import rundir
 
 DIGITS = 2000  # test images shown on the plane
 BATCH = 500
@@ -50,14 +52,14 @@ class ExploredRun:
     """
 
     def __init__(self, run_dir: Path) -> None:
-        config = runs.load_config(run_dir)
-        model: Any = runs.load_model(run_dir)
+        config = rundir.load_config(run_dir)
+        model: Any = rundir.load_model(run_dir)
         if not isinstance(model, VAE):
             raise ValueError(
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
             )
-        data: MNISTDataModule = runs.instantiate(config.data)
+        data: MNISTDataModule = rundir.instantiate(config.data)
         data.prepare_data()
         data.setup("test")
         images = data.images("test", DIGITS)

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from vae_lab import plots
 from vae_lab.explorer.explored import PLANE, ExploredRun
+from vae_lab.pictures import plots
 
 PAGE = Path(__file__).with_name("static")
 SIZE = 41  # points decoded per axis

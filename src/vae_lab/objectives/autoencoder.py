@@ -1,7 +1,7 @@
 """The baseline without a distribution over codes."""
 
+from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective
-from vae_lab.vae import Draw
 
 
 class Autoencoder(Objective):

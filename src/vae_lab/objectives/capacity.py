@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
-from vae_lab.schedules import Schedule, as_schedule
-from vae_lab.vae import Draw
+from vae_lab.objectives.schedules import Schedule, as_schedule
 
 
 class Capacity(Objective):

@@ -2,8 +2,8 @@
 
 import torch
 
+from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
-from vae_lab.vae import Draw
 
 
 class FreeBits(Objective):

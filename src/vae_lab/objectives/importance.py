@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
-from vae_lab.vae import Draw
 
 
 def log_mean_exp(log_w: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
-from vae_lab.vae import Draw
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from vae_lab.distributions import DiagonalGaussian
+from vae_lab.model.distributions import DiagonalGaussian
+from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
-from vae_lab.vae import Draw
 
 
 class BetaTCVAE(Objective):

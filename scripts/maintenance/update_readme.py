@@ -1,0 +1,120 @@
+"""Writes the README's tables from the files that runs and benchmarks wrote.
+
+    python scripts/maintenance/update_readme.py
+
+``docs/runs/*.json`` are the ``summary.json`` of runs, named after them and with the ``command``
+added; ``docs/benchmarks/*.json`` are what ``scripts/benchmark.py`` wrote.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+HOUR = 3600
+
+
+def results_table() -> str:
+    """Return the table of the runs in ``docs/runs``."""
+    run: dict[str, Any] = {}
+    lines = [
+        "| command | epochs | val ELBO | test ELBO | test NLL, K = 100 | seconds |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for path in sorted((ROOT / "docs" / "runs").glob("*.json")):
+        run = json.loads(path.read_text())
+        metrics = run["metrics"]
+        value = {
+            name: f"{metrics[name]:.2f}" if name in metrics else "–"
+            for name in ("val/elbo", "test/elbo", "test/nll")
+        }
+        lines.append(
+            f"| `{run['command']}` | {run['epochs']} | {value['val/elbo']} | {value['test/elbo']} "
+            f"| {value['test/nll']} | {run['seconds']:.0f} |"
+        )
+    hardware = f"Nats per image, seed 0, {run['hardware']['threads']} threads of an "
+    return "\n".join(lines) + f"\n\n{hardware}{run['hardware']['name']}; seconds include testing."
+
+
+def speed_table() -> str:
+    """Return the table of ``docs/benchmarks/epoch.json``."""
+    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "epoch.json").read_text())
+    lines = [
+        "| | framework (a), s | bare loop (b), s | tutorial (c), s | a/b | a/c |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, result in benchmark["results"].items():
+        if isinstance(result, str):
+            lines.append(f"| {name} | {result} | | | | |")
+            continue
+        seconds = result["seconds"]
+        lines.append(
+            f"| {name} | {seconds['framework']:.2f} | {seconds['bare']:.2f} "
+            f"| {seconds['tutorial']:.2f} | {result['a/b']:.2f} | {result['a/c']:.2f} |"
+        )
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
+def nll_table() -> str:
+    """Return the table of ``docs/benchmarks/nll.json``."""
+    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "nll.json").read_text())
+    lines = [
+        "| | estimator (a), 1/s | decode and score (b), 1/s | network (c), 1/s | a/b | a/c |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, result in benchmark["results"].items():
+        rate = result["samples_per_second"]
+        lines.append(
+            f"| {name} | {rate['estimator']:,.0f} | {rate['decoder']:,.0f} "
+            f"| {rate['network']:,.0f} | {result['of_decoder']:.2f} | {result['of_network']:.2f} |"
+        )
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
+def scale_table() -> str:
+    """Return the table of ``docs/benchmarks/scale.json``."""
+    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "scale.json").read_text())
+    epochs, sweeps = benchmark["epoch_seconds"], benchmark["sweep_seconds"]
+    starts = benchmark["startup_seconds"]
+    first_epoch, first_sweep = next(iter(epochs.values())), next(iter(sweeps.values()))
+    jobs = benchmark["jobs"]
+    lines = ["| one run | seconds an epoch | times the first |", "|---|--:|--:|"]
+    lines += [f"| {n} | {s:.2f} | {first_epoch / s:.2f} |" for n, s in epochs.items()]
+    lines += ["", f"| {jobs} runs | jobs an hour | times the first |", "|---|--:|--:|"]
+    lines += [f"| {n} | {jobs * HOUR / s:.0f} | {first_sweep / s:.2f} |" for n, s in sweeps.items()]
+    start = "; ".join(f"{name} {seconds:.1f} s" for name, seconds in starts.items())
+    return "\n".join(lines) + f"\n\nStart-up: {start}. {conditions(benchmark)}."
+
+
+def conditions(benchmark: dict[str, Any]) -> str:
+    """Say on what a benchmark ran."""
+    return (
+        f"Best of {benchmark['rounds']} interleaved turns of each, "
+        f"{benchmark['hardware']['name']}, threads: {benchmark['hardware']['threads']}, "
+        f"torch {benchmark['versions']['torch']}; peak resident memory of all together "
+        f"{benchmark['peak_resident_mib']} MiB"
+    )
+
+
+def main() -> None:
+    """Replace what stands between the markers."""
+    path = ROOT / "README.md"
+    text = path.read_text()
+    tables = {
+        "results": results_table(),
+        "speed": speed_table(),
+        "nll": nll_table(),
+        "scale": scale_table(),
+    }
+    for name, table in tables.items():
+        marked = re.compile(rf"<!-- {name} -->.*?<!-- end of {name} -->", re.DOTALL)
+        new = f"<!-- {name} -->\n{table}\n<!-- end of {name} -->"
+        text, count = marked.subn(lambda _, new=new: new, text)
+        if count != 1:
+            raise SystemExit(f"error: README.md has {count} places marked {name}, expected one")
+    path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Measures all that can be measured of a model on a split of its data."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vae_lab.data import MNISTDataModule, Split
+from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.evaluation.information import information, reconstruction_error
+from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
+from vae_lab.evaluation.representation import representation
+from vae_lab.evaluation.samples import sample_quality
+from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.vae import VAE
+
+BATCH = 1000
+
+
+def measure(
+    model: VAE,
+    data: MNISTDataModule,
+    split: Split,
+    num_samples: int,
+    device: torch.device,
+    on_progress: Callable[[int, int], None],
+) -> dict[str, Figure]:
+    """Return every figure that makes sense for this model and these data, by name."""
+    images, labels = data.images(split, len(data.splits[split])), data.splits[split].labels
+    on_device = images.to(device)
+    if isinstance(model.posterior, Deterministic):
+        figures = {"reconstruction_mse": reconstruction_error(model, on_device)}
+    else:
+        suffix = model.likelihood.suffix(data.pixels)
+        figures = {
+            name + suffix if name in ("elbo", "distortion") else name: figure
+            for name, figure in information(model, on_device).items()
+        }
+        if model.likelihood.caveat(data.pixels) is None:
+            estimate = importance_sample(
+                model, on_device, num_samples, lambda done: on_progress(done, len(images))
+            )
+            figures |= likelihood_figures(estimate, num_samples, model)
+        if data.dataset == "MNIST":
+            with torch.no_grad():
+                generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
+            figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))
+    train = data.splits["train"]
+    codes, train_codes = (
+        posterior_means(model, x, device) for x in (images, data.images("train", len(train)))
+    )
+    return figures | representation(train_codes, train.labels, codes, labels)
+
+
+def likelihood_figures(
+    estimate: ImportanceEstimate, num_samples: int, model: VAE
+) -> dict[str, Figure]:
+    """Name what importance sampling found; bits per pixel only where x has a probability."""
+    figures = {
+        "nll": mean_over_images(-estimate.log_px, "nats/image", num_samples),
+        "effective_sample_size": mean_over_images(
+            estimate.effective_sample_size, "samples", num_samples
+        ),
+    }
+    if not model.likelihood.is_density:
+        bits = -estimate.log_px / (math.prod(model.image_shape) * math.log(2))
+        figures["nll_bpd"] = mean_over_images(bits, "bits/pixel", num_samples)
+    return figures
+
+
+@torch.no_grad()
+def posterior_means(model: VAE, images: Tensor, device: torch.device) -> Tensor:
+    """Return E[z|x] (N, D) on the CPU."""
+    return torch.cat([model.encode(x.to(device)).mean.cpu() for x in images.split(BATCH)])

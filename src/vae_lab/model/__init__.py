@@ -1,0 +1,1 @@
+"""The model: images → a ``Draw``. Nothing here knows of training, files or configuration."""

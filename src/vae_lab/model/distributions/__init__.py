@@ -1,0 +1,37 @@
+"""The distributions that torch.distributions lacks, or has in a slower form.
+
+A step of a small VAE spends a tenth of its time on few numbers; written out, they take half as many
+operations as ``Independent(Normal(...), 1)`` and its like.
+"""
+
+from vae_lab.model.distributions.latents import (
+    Delta,
+    DiagonalGaussian,
+    GaussianMixture,
+    StandardGaussian,
+    TransformedGaussian,
+)
+from vae_lab.model.distributions.operations import kl_per_dim, rsample_and_log_prob, tempered
+from vae_lab.model.distributions.pixels import (
+    IMAGE_DIMS,
+    BernoulliImage,
+    ContinuousBernoulliImage,
+    DiscretizedLogisticImage,
+    FittedNormal,
+)
+
+__all__ = [
+    "IMAGE_DIMS",
+    "BernoulliImage",
+    "ContinuousBernoulliImage",
+    "Delta",
+    "DiagonalGaussian",
+    "DiscretizedLogisticImage",
+    "FittedNormal",
+    "GaussianMixture",
+    "StandardGaussian",
+    "TransformedGaussian",
+    "kl_per_dim",
+    "rsample_and_log_prob",
+    "tempered",
+]

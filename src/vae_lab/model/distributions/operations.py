@@ -1,0 +1,60 @@
+"""What is asked of two distributions, or of one and its own samples."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+from zuko.distributions import NormalizingFlow
+
+from vae_lab.model.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
+
+
+def rsample_and_log_prob(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor]:
+    """Sample z ~ q with gradients, (K, B, D), and return log q(z), nats, (K, B).
+
+    In one go where q can do that: densities of its own samples are cheap for a flow, and those of
+    given points may not be.
+    """
+    if hasattr(q, "rsample_and_log_prob"):
+        return q.rsample_and_log_prob((num_samples,))  # pyright: ignore[reportAttributeAccessIssue]
+    z = q.rsample((num_samples,))
+    return z, q.log_prob(z)
+
+
+def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
+    """Return KL(q_d ‖ p_d) for independent dimensions, (B, D), or None if no formula is known.
+
+    Between normals: ½(μ² + σ² − 1) − log σ (Kingma & Welling 2014, appendix B, arXiv:1312.6114).
+    """
+    if isinstance(q, DiagonalGaussian) and isinstance(p, StandardGaussian):
+        squares = torch.addcmul(q.mean.square(), q.stddev, q.stddev)
+        return torch.add(-0.5 - q.log_scale, squares, alpha=0.5)
+    return None
+
+
+def tempered(p: Distribution, temperature: float) -> Distribution:
+    """Return ``p`` with the standard deviation of its noise times T = ``temperature``.
+
+    N(0, I) becomes N(0, T² I). Each component of a mixture narrows around its own mean and keeps
+    its weight. A flow narrows before its transform, as in Kingma & Dhariwal 2018, §6,
+    arXiv:1807.03039. T = 1 changes nothing; T = 0 leaves the origin, the means of the components,
+    or the image of the origin under the flow.
+
+    Raises:
+        ValueError: if ``temperature`` is negative or not finite, or ``p`` has no such noise.
+    """
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be a finite number of at least 0, got {temperature}")
+    if temperature == 1:
+        return p
+    log_temperature = math.log(temperature) if temperature else -math.inf
+    match p:
+        case StandardGaussian():
+            return DiagonalGaussian(p.mean, torch.full_like(p.mean, log_temperature))
+        case GaussianMixture():
+            return GaussianMixture(p.means, p.log_scales + log_temperature, p.log_weights)
+        case NormalizingFlow():
+            noise = Normal(p.base.mean, temperature * p.base.stddev, validate_args=False)
+            return NormalizingFlow(p.transform, Independent(noise, 1))
+    raise ValueError(f"a temperature is not defined for a prior that is a {type(p).__name__}")

@@ -1,0 +1,107 @@
+"""Posteriors: the encoder's output → q(z|x).
+
+A posterior is a module whose ``forward`` maps parameters, shape (B, ``num_parameters``), to a
+distribution with batch shape (B,) and event shape (D,). The encoder is built to deliver exactly
+``num_parameters`` numbers per image.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from zuko.lazy import Flow as ZukoFlow
+
+from vae_lab.model.distributions import Delta, DiagonalGaussian, TransformedGaussian
+
+MEAN_POINTS = 64
+
+
+class Posterior(nn.Module):
+    """What every posterior offers.
+
+    Attributes:
+        num_parameters: how many numbers the encoder delivers per image.
+    """
+
+    num_parameters: int
+
+    def forward(self, parameters: Tensor) -> Distribution:
+        """Map parameters (B, num_parameters) to q(z|x): batch (B,), event (D,)."""
+        raise NotImplementedError
+
+
+class DiagonalNormal(Posterior):
+    """q(z|x) = N(z; μ(x), diag σ²(x)), with parameters (μ, log σ).
+
+    Kingma & Welling 2014, §3, arXiv:1312.6114.
+
+    Args:
+        latent_dim: D.
+        log_scale_range: the least and the greatest log σ, or None for no limits.
+    """
+
+    def __init__(self, latent_dim: int, log_scale_range: tuple[float, float] | None) -> None:
+        super().__init__()
+        self.num_parameters = 2 * latent_dim
+        self.log_scale_range = log_scale_range
+
+    def forward(self, parameters: Tensor) -> DiagonalGaussian:
+        """Map parameters (B, 2D) to q(z|x): batch (B,), event (D,)."""
+        mean, log_scale = parameters.chunk(2, dim=-1)
+        if self.log_scale_range is not None:
+            log_scale = log_scale.clamp(*self.log_scale_range)
+        return DiagonalGaussian(mean, log_scale)
+
+
+class Flow(Posterior):
+    """q(z|x): z = f(z₀; h(x)) with z₀ ~ N(μ(x), diag σ²(x)), f invertible, from zuko.
+
+    f is autoregressive in the direction of sampling, so draws and their densities cost one pass.
+    With affine steps this is the inverse autoregressive flow of Kingma et al. 2016, §3,
+    arXiv:1606.04934; with splines, Durkan et al. 2019, arXiv:1906.04032.
+
+    Args:
+        latent_dim: D.
+        context_dim: length of h(x), which the encoder delivers beside (μ, log σ).
+        flow: builds a zuko flow from ``features`` and ``context``.
+
+    Raises:
+        ValueError: if ``latent_dim`` is 1, where an autoregressive flow has nothing to regress on.
+    """
+
+    points: Tensor
+
+    def __init__(self, latent_dim: int, context_dim: int, flow: Callable[..., ZukoFlow]) -> None:
+        super().__init__()
+        if latent_dim < 2:  # noqa: PLR2004
+            raise ValueError("a flow posterior needs latent_dim of at least 2; with one latent "
+                             "there is nothing to regress on")  # fmt: skip
+        self.sizes = (latent_dim, latent_dim, context_dim)
+        self.num_parameters = sum(self.sizes)
+        self.transform = flow(features=latent_dim, context=context_dim).transform
+        uniform = torch.quasirandom.SobolEngine(latent_dim).draw(MEAN_POINTS // 2 + 1)[1:]
+        points = torch.special.ndtri(uniform)
+        self.register_buffer("points", torch.cat([points, -points]), persistent=False)
+
+    def forward(self, parameters: Tensor) -> TransformedGaussian:
+        """Map parameters (B, 2D + context_dim) to q(z|x): batch (B,), event (D,)."""
+        mean, log_scale, context = parameters.split(self.sizes, dim=-1)
+        base = DiagonalGaussian(mean, log_scale)
+        return TransformedGaussian(base, self.transform(context), self.points)
+
+
+class Deterministic(Posterior):
+    """q(z|x) = δ(z − μ(x)): the code of a plain autoencoder, one number per latent.
+
+    Args:
+        latent_dim: D.
+    """
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.num_parameters = latent_dim
+
+    def forward(self, parameters: Tensor) -> Delta:
+        """Map parameters (B, D) to a point mass: batch (B,), event (D,)."""
+        return Delta(parameters)

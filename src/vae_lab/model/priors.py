@@ -1,0 +1,138 @@
+"""Priors: the model's ``encode`` → p(z).
+
+A prior is a module whose ``forward`` takes the function x → q(z|x), which all but the VampPrior
+ignore, and returns a distribution with event shape (D,).
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from zuko.lazy import Flow as ZukoFlow
+
+from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, StandardGaussian
+
+Encode = Callable[[Tensor], Distribution]
+
+
+class StandardNormal(nn.Module):
+    """p(z) = N(z; 0, I).
+
+    Args:
+        latent_dim: D.
+    """
+
+    origin: Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("origin", torch.zeros(latent_dim), persistent=False)
+
+    def forward(self, encode: Encode) -> StandardGaussian:
+        """Return p(z): batch (), event (D,)."""
+        return StandardGaussian(self.origin)
+
+
+class MixtureOfGaussians(nn.Module):
+    """p(z) = Σ_c w_c N(z; μ_c, diag σ_c²), all learned.
+
+    Dilokthanakul et al. 2016, arXiv:1611.02648; the "MoG" of Tomczak & Welling 2018, §4,
+    arXiv:1705.07120.
+
+    Args:
+        latent_dim: D.
+        num_components: C.
+        spread: standard deviation of the initial means; 0 makes the prior begin as N(0, I).
+
+    Raises:
+        ValueError: if ``num_components`` is less than 1.
+    """
+
+    def __init__(self, latent_dim: int, num_components: int, spread: float) -> None:
+        super().__init__()
+        if num_components < 1:
+            raise ValueError(f"model.prior.num_components must be at least 1, got {num_components}")
+        self.means = nn.Parameter(spread * torch.randn(num_components, latent_dim))
+        self.log_scales = nn.Parameter(torch.zeros(num_components, latent_dim))
+        self.logits = nn.Parameter(torch.zeros(num_components))
+
+    def forward(self, encode: Encode) -> GaussianMixture:
+        """Return p(z): batch (), event (D,)."""
+        return GaussianMixture(self.means, self.log_scales, self.logits.log_softmax(-1))
+
+
+class Flow(nn.Module):
+    """p(z): a normalizing flow from zuko over a standard normal, cheap to evaluate.
+
+    Chen et al. 2017, §3.2, arXiv:1611.02731.
+
+    Args:
+        latent_dim: D.
+        flow: builds a zuko flow from ``features``.
+
+    Raises:
+        ValueError: if ``latent_dim`` is 1, where an autoregressive flow has nothing to regress on.
+    """
+
+    def __init__(self, latent_dim: int, flow: Callable[..., ZukoFlow]) -> None:
+        super().__init__()
+        if latent_dim < 2:  # noqa: PLR2004
+            raise ValueError("a flow prior needs latent_dim of at least 2; with one latent there "
+                             "is nothing to regress on")  # fmt: skip
+        self.flow = flow(features=latent_dim)
+
+    def forward(self, encode: Encode) -> Distribution:
+        """Return p(z): batch (), event (D,)."""
+        return self.flow()
+
+
+class VampPrior(nn.Module):
+    """p(z) = 1/C Σ_c q(z|u_c): the posterior of C learned pseudo-inputs.
+
+    Tomczak & Welling 2018, eq. 9, arXiv:1705.07120. They start from training images, to which a
+    little noise is added, and stay within [0, 1].
+
+    Args:
+        image_shape: (C, H, W) of a pseudo-input.
+        num_components: how many pseudo-inputs.
+        noise: standard deviation of what is added to the training images.
+
+    Raises:
+        ValueError: if ``num_components`` is less than 1.
+    """
+
+    def __init__(self, image_shape: Sequence[int], num_components: int, noise: float) -> None:
+        super().__init__()
+        if num_components < 1:
+            raise ValueError(f"model.prior.num_components must be at least 1, got {num_components}")
+        self.noise = noise
+        self.pseudo_inputs = nn.Parameter(torch.rand(num_components, *image_shape))
+
+    @torch.no_grad()
+    def initialize(self, images: Tensor) -> None:
+        """Start from the first of ``images`` (N, C, H, W), values in [0, 1].
+
+        Raises:
+            ValueError: if there are fewer images than pseudo-inputs.
+        """
+        count = len(self.pseudo_inputs)
+        if count > len(images):
+            raise ValueError(
+                f"model.prior.num_components must be at most {len(images)}, the number of training "
+                f"images, got {count}"
+            )
+        noise = self.noise * torch.randn_like(self.pseudo_inputs)
+        self.pseudo_inputs.copy_((images[:count] + noise).clamp(0, 1))
+
+    def forward(self, encode: Encode) -> GaussianMixture:
+        """Return p(z): batch (), event (D,).
+
+        Raises:
+            ValueError: if the posterior is not a diagonal normal.
+        """
+        q = encode(self.pseudo_inputs.clamp(0, 1))
+        if not isinstance(q, DiagonalGaussian):
+            raise ValueError("prior=vampprior is a mixture of normals; it needs a normal posterior")
+        log_weights = q.log_scale.new_zeros(len(self.pseudo_inputs)).log_softmax(-1)
+        return GaussianMixture(q.mean, q.log_scale, log_weights)

@@ -1,0 +1,1 @@
+"""Pictures: tensors → ``PIL.Image``. No training, no configuration."""

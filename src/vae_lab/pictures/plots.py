@@ -1,0 +1,269 @@
+"""Pictures: tensors → ``PIL.Image``. No training, no configuration.
+
+Drawn with matplotlib's Agg canvas and without pyplot, so that nothing is kept alive between
+pictures and several may be drawn at once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageChops
+from torch import Tensor
+from torch.distributions import Normal
+from torchvision.utils import make_grid
+
+from vae_lab.pictures.colors import CLASS_COLORS
+
+ACTIVE, INACTIVE = CLASS_COLORS[0], "#cccccc"
+STYLES = ["-", "--"]
+DPI = 150
+QUANTILE_MARGIN = 0.02
+BORDER = 10  # pixels
+
+
+def image_rows(
+    rows: Mapping[str, Tensor], title: str, columns: Sequence[str] | None = None
+) -> Image.Image:
+    """Show images in labelled rows, one row above the other.
+
+    Args:
+        rows: label → images (N, C, H, W) in [0, 1], the same N for all.
+        title: what the picture shows.
+        columns: labels of the N columns, or None for none.
+    """
+    count = max(len(images) for images in rows.values())
+    figure, axes = _figure(0.55 * count + 1.3, 0.6 * len(rows) + (0.7 if columns else 0.45))
+    tiles = torch.cat([images.cpu().float() for images in rows.values()])
+    mosaic = make_grid(tiles.clamp(0, 1), nrow=count, padding=2, pad_value=1)
+    axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
+    step = mosaic.shape[1] / len(rows)
+    axes.set_yticks([step * (row + 0.5) for row in range(len(rows))], list(rows))
+    width = mosaic.shape[2] / count
+    centres = [width * (column + 0.5) for column in range(count)]
+    labels = list(columns) if columns else [""] * count
+    axes.set_xticks(centres, labels, fontsize=8)
+    _bare(axes)
+    axes.set_title(title)
+    return _trimmed(_render(figure))
+
+
+def image_grid(images: Tensor, title: str) -> Image.Image:
+    """Show images (N, C, H, W) in [0, 1] in a square grid."""
+    columns = math.ceil(len(images) ** 0.5)
+    tile = max(0.5, 2.5 / columns)
+    mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=columns, padding=2, pad_value=1)
+    figure, axes = _figure(tile * columns + 0.2, tile * math.ceil(len(images) / columns) + 0.5)
+    axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title)
+    return _trimmed(_render(figure))
+
+
+def latent_scatter(
+    codes: Tensor,
+    labels: Tensor,
+    title: str,
+    limit: float | None = None,
+    marked: Tensor | None = None,
+) -> Image.Image:
+    """Show codes coloured by class: two dimensions as they are, more by their principal components.
+
+    Args:
+        codes: posterior means, (N, D). One dimension is drawn against the class.
+        labels: class of each, (N,).
+        title: what the picture shows.
+        limit: half the width of both axes, or None to fit the points.
+        marked: points of a plane to mark by crosses, (P, 2).
+    """
+    points, names = project_to_plane(codes.cpu().float(), labels.cpu())
+    figure, axes = _figure(6.2, 5.6)
+    draw_scatter(axes, points, labels.cpu(), names)
+    axes.set_title(title)
+    if marked is not None:
+        axes.plot(*marked.T.cpu().numpy(), "x", color="black", markersize=9, markeredgewidth=2.5)
+    if limit is not None:
+        axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
+    return _render(figure)
+
+
+def draw_scatter(axes: Axes, points: Tensor, labels: Tensor, names: tuple[str, str]) -> None:
+    """Draw points (N, 2) coloured by class (N,), each class named where it lies.
+
+    Args:
+        axes: where to draw.
+        points: (N, 2).
+        labels: class of each, (N,).
+        names: of the two axes.
+    """
+    for label in labels.unique().tolist():
+        chosen = points[labels == label]
+        color = CLASS_COLORS[label % len(CLASS_COLORS)]
+        axes.scatter(*chosen.T.numpy(), s=5, alpha=0.6, linewidths=0, color=color, label=str(label))
+        axes.annotate(
+            str(label), tuple(chosen.median(0).values.tolist()), ha="center", va="center",
+            fontsize=8, weight="bold", alpha=0.9,
+            bbox={"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5, "alpha": 0.9},
+        )  # fmt: skip
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.spines[["top", "right"]].set_visible(False)
+    legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)  # type: ignore[union-attr]
+
+
+def project_to_plane(codes: Tensor, labels: Tensor) -> tuple[Tensor, tuple[str, str]]:
+    """Return codes (N, D) as points of a plane (N, 2), and the names of its axes.
+
+    More than two dimensions are projected on the first two principal components, whose names state
+    the share of the variance they explain.
+    """
+    match codes.shape[1]:
+        case 1:
+            return torch.column_stack([codes[:, 0], labels]), ("z₁", "class")
+        case 2:
+            return codes, ("z₁", "z₂")
+    mean, directions, explained = principal_components(codes)
+    names = [f"PC {i + 1} ({explained[i]:.0%} of the variance)" for i in range(2)]
+    return (codes - mean) @ directions[:2].T, (names[0], names[1])
+
+
+def principal_components(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean of codes (N, D), their principal directions, and what these explain.
+
+    Returns:
+        The mean (D,), the directions as rows (min(N, D), D), and the share of the variance of each
+        (min(N, D),), the largest first.
+    """
+    mean = codes.mean(0)
+    _, singular_values, directions = torch.linalg.svd(codes - mean, full_matrices=False)
+    shares = singular_values.square() / singular_values.square().sum().clamp_min(1e-12)
+    return mean, directions, shares
+
+
+def plane_coordinates(size: int, spacing: str, extent: float) -> Tensor:
+    """Return ``size`` coordinates along one axis of a two-dimensional latent space.
+
+    Args:
+        size: number of coordinates.
+        spacing: ``linear`` over [−extent, extent], or ``quantile``: normal quantiles, so that
+            equal steps hold equal prior mass (Kingma & Welling 2014, figure 4).
+        extent: half the width of the linear range.
+
+    Raises:
+        ValueError: if ``spacing`` is neither.
+    """
+    if spacing == "linear":
+        return torch.linspace(-extent, extent, size)
+    if spacing == "quantile":
+        return Normal(0.0, 1.0).icdf(torch.linspace(QUANTILE_MARGIN, 1 - QUANTILE_MARGIN, size))
+    raise ValueError(f"spacing must be linear or quantile, got {spacing}")
+
+
+def plane_grid(coordinates: Tensor) -> Tensor:
+    """Return all points (z₁, z₂), (S², 2), row by row from the top left: z₂ falls, z₁ rises."""
+    second, first = torch.meshgrid(coordinates.flip(0), coordinates, indexing="ij")
+    return torch.stack([first, second], -1).reshape(-1, 2)
+
+
+def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
+    """Show the images (S², C, H, W) decoded at ``plane_grid(coordinates)``, with their axes."""
+    size = len(coordinates)
+    mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=size, padding=0)
+    figure, axes = _figure(6.4, 6.6)
+    axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
+    step = mosaic.shape[1] / size
+    shown = np.unique(np.linspace(0, size - 1, min(size, 5)).round().astype(int))
+    places = [step * (index + 0.5) for index in shown]
+    names = [f"{round(coordinates[index].item(), 1) + 0.0:.1f}" for index in shown]
+    axes.set_xticks(places, names)
+    axes.set_yticks(places, names[::-1])
+    axes.set_xlabel("z₁")
+    axes.set_ylabel("z₂")
+    _bare(axes)
+    axes.set_title(title)
+    return _render(figure)
+
+
+def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str) -> Image.Image:
+    """Show the KL of each latent dimension (D,), largest first; inactive ones are grey.
+
+    Args:
+        kl_per_dim: nats, (D,).
+        active: booleans, (D,).
+        names: of the dimensions.
+        title: what the picture shows.
+    """
+    order = kl_per_dim.cpu().float().argsort(descending=True)
+    heights = kl_per_dim.cpu().float()[order].numpy()
+    colors = [ACTIVE if active[index] else INACTIVE for index in order]
+    figure, axes = _figure(max(4.5, 0.22 * len(order) + 1.5), 3.2)
+    axes.bar(range(len(order)), heights, color=colors)
+    axes.set_xticks(range(len(order)), [names[int(index)] for index in order])
+    is_crowded = max(map(len, names)) > 2  # noqa: PLR2004
+    axes.tick_params(axis="x", labelsize=7, rotation=90 if is_crowded else 0)
+    axes.set_xlabel("latent dimension, by KL; inactive ones grey")
+    axes.set_ylabel("KL, nats")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title)
+    return _render(figure)
+
+
+def curves(values: Mapping[str, Mapping[int, float]], unit: str, title: str) -> Image.Image:
+    """Show how numbers change in training.
+
+    Args:
+        values: label of a curve → training step → value.
+        unit: of the values.
+        title: what the picture shows.
+    """
+    figure, axes = _figure(6.2, 3.4)
+    for (label, curve), color, style in zip(values.items(), CLASS_COLORS, STYLES * 5, strict=False):
+        axes.plot(list(curve), list(curve.values()), style, color=color, marker="o", label=label)
+    axes.set_xlabel("training step")
+    axes.set_ylabel(unit)
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return _render(figure)
+
+
+def beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Join two pictures, side by side on white, their middles at one height."""
+    height = max(left.height, right.height)
+    joined = Image.new("RGB", (left.width + right.width, height), "white")
+    joined.paste(left, (0, (height - left.height) // 2))
+    joined.paste(right, (left.width, (height - right.height) // 2))
+    return joined
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a new figure of ``width`` × ``height`` inches with one pair of axes."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _bare(axes: Axes) -> None:
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _render(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _trimmed(picture: Image.Image) -> Image.Image:
+    """Cut off what is white around a picture: the layout leaves strips beside square tiles."""
+    left, top, right, bottom = ImageChops.invert(picture).getbbox() or (0, 0, *picture.size)
+    return picture.crop(
+        (max(0, left - BORDER), max(0, top - BORDER),
+         min(picture.width, right + BORDER), min(picture.height, bottom + BORDER))
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""How a report says things: short names of settings, numbers, units, what a metric means."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from vae_lab.reports.frame import RATE, RECONSTRUCTION, Frame
+from vae_lab.reports.statistics import Estimate
+from vae_lab.runs import terminal
+from vae_lab.runs.overrides import Value
+
+MINUTE, HOUR = 60, 3600
+NOTHING = "–"
+TEST_NLL, EVALUATION_NLL = "test/nll", "evaluation/nll"
+SECONDS = "seconds"
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return for each key its shortest end that no other key has: ``lr`` for ``optimizer.lr``."""
+
+    def ends(key: str) -> list[str]:
+        parts = key.split(".")
+        return [".".join(parts[start:]) for start in range(len(parts))]
+
+    counts: dict[str, int] = {}
+    for key in keys:
+        for end in ends(key):
+            counts[end] = counts.get(end, 0) + 1
+    return {key: next(e for e in reversed(ends(key)) if counts[e] == 1 or e == key) for key in keys}
+
+
+def show_value(value: Value) -> str:
+    """Return the value of a setting as the command line has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "null" if value is None else str(value)
+
+
+def show_values(values: Mapping[str, Value], names: Mapping[str, str]) -> str:
+    """Return settings in a line: ``latent_dim=2 model=conv``."""
+    return " ".join(f"{names[key]}={show_value(value)}" for key, value in values.items())
+
+
+def show_common(frame: Frame) -> str:
+    """Return the commonest values of what differs, in a line."""
+    return show_values(frame.common, short_names(frame.keys))
+
+
+def show_estimate(estimate: Estimate | None) -> str:
+    """Return a mean and its standard deviation."""
+    if estimate is None:
+        return NOTHING
+    deviation = "" if estimate.deviation is None else f" ± {estimate.deviation:.2f}"
+    return f"{estimate.mean:.2f}{deviation}"
+
+
+def show_seconds(seconds: float | None) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.1f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
+
+
+def samples(frame: Frame, metric: str) -> str:
+    """Return how many importance samples a metric was estimated with: ``K = 100``."""
+    counts = sorted({r.samples[metric] for r in frame.completed if metric in r.samples})
+    ends = [str(count) for count in (counts[:1] + counts[-1:])[: len(counts)]]
+    return f"K = {' to '.join(ends)}" if ends else ""
+
+
+def metrics(frame: Frame) -> list[str]:
+    """Return the metrics that a table shows, the weightiest first."""
+    validated = [f"val/{name}" for name in frame.monitors]
+    tested = [f"test/{name}" for name in frame.monitors]
+    wanted = [*validated[:1], *tested[:1], *validated[1:], TEST_NLL, EVALUATION_NLL, *tested[1:],
+              RATE, RECONSTRUCTION, "test/active_units"]  # fmt: skip
+    return [name for name in dict.fromkeys(wanted) if frame.has(name)]
+
+
+def meaning(frame: Frame, shown: Collection[str]) -> str:
+    """Return what the numbers in a table are: units, direction, samples, spread.
+
+    Args:
+        frame: the rows.
+        shown: the metrics that the table shows.
+    """
+    names = {name.rpartition("/")[2] for name in shown}
+    better = [f"{name}: higher is better" for name in frame.monitors if name in names]
+    better += ["nll: lower is better"] if "nll" in names else []
+    sampled = [f"{n}: {samples(frame, n)}" for n in shown if samples(frame, n)]
+    counted = ["active_units: a count"] if "active_units" in names else []
+    apart = ["not to be compared across data, binarisation and likelihood"]
+    apart = apart if frame.protocols > 1 else []
+    spread = ["± the standard deviation over seeds"] if frame.has_seeds else []
+    return (
+        "; ".join(
+            ["nats/image", "val/ at the best epoch", *better, *counted, *sampled, *spread, *apart]
+        )
+        + "."
+    )
+
+
+def axis_label(frame: Frame, metric: str) -> str:
+    """Return the name of a metric with its unit and its good direction."""
+    name = metric.rpartition("/")[2]
+    better = {"nll": "lower is better"} | dict.fromkeys(frame.monitors, "higher is better")
+    notes = [note for note in (samples(frame, metric), better.get(name, "")) if note]
+    unit = terminal.unit(metric)
+    return metric + (f", {unit}" if unit else "") + (f"\n({'; '.join(notes)})" if notes else "")
+
+
+def state(frame: Frame) -> str:
+    """Return how many runs ended in which way: ``5 completed, 1 failed``."""
+    counts: dict[str, int] = {}
+    for run in frame.runs:
+        counts[run.status] = counts.get(run.status, 0) + 1
+    order = sorted(counts, key=lambda status: (status != "completed", status))
+    parts = [f"{counts[s]} {s}" for s in order]
+    parts += [f"{s.trials} trials wanted" for s in frame.sweeps.values() if s.trials]
+    runs = "1 run" if len(frame.runs) == 1 else f"{len(frame.runs)} runs"
+    return f"{runs}: " + ", ".join(parts)

@@ -1,0 +1,1 @@
+"""Runs: a folder each; how it is begun, locked and swept, and what the terminal says."""

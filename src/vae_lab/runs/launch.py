@@ -1,0 +1,158 @@
+"""How a run begins: its directory and its configuration, whether new, resumed or in a notebook."""
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from vae_lab.files import write_atomically
+from vae_lab.runs import processes, rundir
+
+KEPT = ("model", "optimizer")  # a checkpoint has weights for the one and state for the other
+
+
+class PrepareRun(Callback):
+    """Makes the run directory, or says in one line why that cannot be.
+
+    With ``resume=<run directory>`` the run goes on in that directory, and its ``.hydra`` stays as
+    it is.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Act before Hydra writes into the directory.
+
+        Raises:
+            SystemExit: Hydra turns any other exception of a callback into a warning.
+        """
+        run = config.hydra.run
+        is_chosen = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
+        try:
+            if config.resume is not None:
+                rundir.load_config(Path(config.resume))
+                with open_dict(config):
+                    run.dir = config.resume
+                    config.hydra.output_subdir = None
+            elif is_chosen and processes.begins_a_run():
+                _require_unused(Path(run.dir))
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"error: {error}") from error
+        try:
+            if config.resume is None and not is_chosen and processes.begins_a_run():
+                run.dir = str(_make_directory(Path(run.dir)))
+            run.dir = processes.agreed("run_dir", run.dir)
+            Path(run.dir).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SystemExit(
+                f"error: the run directory cannot be made ({error}); give another one with "
+                "hydra.run.dir="
+            ) from error
+
+
+def _make_directory(wanted: Path) -> Path:
+    """Make a directory that was not there, with a number behind if others began in this second."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    path = wanted
+    for number in count(2):
+        try:
+            path.mkdir()
+            break
+        except FileExistsError:
+            path = wanted.with_name(f"{wanted.name}_{number}")
+    return path
+
+
+def _require_unused(run_dir: Path) -> None:
+    if (run_dir / rundir.SUMMARY).exists() or processes.is_locked(run_dir):
+        raise FileExistsError(
+            f"{run_dir} holds a run already; continue it with resume={run_dir}, or name another "
+            "directory"
+        )
+
+
+def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConfig:
+    """Compose an experiment where there is no command line, as in a notebook.
+
+    Args:
+        conf_dir: the folder ``conf``.
+        run_dir: where ``training.train`` will run it; ``.hydra`` is written there.
+        overrides: as on the command line of ``train.py``.
+
+    Raises:
+        FileExistsError: if another run has used the directory.
+        hydra.errors.HydraException: if an override does not fit.
+    """
+    _require_unused(run_dir)
+    with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
+        config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
+    _write(run_dir, config, overrides)
+    return config
+
+
+def resumed_config(run_dir: Path, overrides: Sequence[str]) -> DictConfig:
+    """Return the configuration of the run to resume, changed by ``overrides``.
+
+    Only values may change (``trainer.max_epochs=20``): neither choices of a group (``model=conv``),
+    nor what the checkpoint brings along (``optimizer.lr``). The trial of a search is over for it,
+    unless ``overrides`` name the trial.
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run.
+        ValueError: if an override does not fit the configuration.
+    """
+    config = rundir.load_config(run_dir)
+    config.sweep.trial = None
+    before = {part: rundir.to_plain(config[part]) for part in KEPT}
+    for override in _changes(overrides):
+        key, value = override.key_or_group, override.value()
+        try:
+            if isinstance(value, str) and OmegaConf.is_dict(OmegaConf.select(config, key)):
+                changed = [key]
+            else:
+                _change(config, override)
+                changed = [part for part in KEPT if rundir.to_plain(config[part]) != before[part]]
+        except OmegaConfBaseException as error:
+            raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
+        if changed:
+            raise ValueError(
+                f"a resumed run keeps its {changed[0]}: {override.input_line} is refused"
+            )
+    config.resume = str(run_dir)
+    return config
+
+
+def keep_changes(run_dir: Path, overrides: Sequence[str]) -> None:
+    """Write what a resumed run was changed by into its ``.hydra``, to hold from now on."""
+    changes = _changes(overrides)
+    if not changes:
+        return
+    config = cast(DictConfig, OmegaConf.load(run_dir / rundir.CONFIG))
+    for override in changes:
+        _change(config, override)
+    lines = [str(override.input_line) for override in changes]
+    before = [line for line in rundir.read_overrides(run_dir) if line not in lines]
+    _write(run_dir, config, before + lines)
+
+
+def _changes(overrides: Sequence[str]) -> list[Override]:
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [override for override in parsed if override.key_or_group != "resume"]
+
+
+def _change(config: DictConfig, override: Override) -> None:
+    is_new = override.is_add() or override.is_force_add()
+    OmegaConf.update(config, override.key_or_group, override.value(), force_add=is_new)
+
+
+def _write(run_dir: Path, config: DictConfig, overrides: Sequence[str]) -> None:
+    write_atomically(run_dir / rundir.CONFIG, OmegaConf.to_yaml(config))
+    write_atomically(
+        run_dir / rundir.OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(list(overrides)))
+    )

@@ -1,0 +1,215 @@
+"""Sweeps: many runs of one command, which can be given again after whatever went wrong.
+
+::
+
+    runs/<sweep.name>/
+      multirun.yaml              the command
+      latent_dim=2,model=conv/   one run per set of overrides, in alphabetical order
+
+A job that has finished is not run again, one that was interrupted goes on from its last checkpoint,
+one that failed is tried again. Jobs write how they ended into their ``summary.json`` and return
+nothing if they failed, so that one failure does not end the others.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lab.runs import processes, rundir, terminal
+
+LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
+HASH_LENGTH = 8
+UNUSUAL = re.compile(r"[^\w.,=+\-\[\]]")
+NAME = re.compile(r"\w[\w.\-]*")
+# Of launchers and sweepers: where they lie, the module that they need, the extra that brings it.
+EXTRAS = (
+    ("hydra_plugins.hydra_joblib_launcher", "hydra_plugins.hydra_joblib_launcher", "joblib"),
+    ("hydra_plugins.hydra_submitit_launcher", "hydra_plugins.hydra_submitit_launcher", "submitit"),
+    ("hydra_plugins.hydra_ray_launcher", "hydra_plugins.hydra_ray_launcher", "ray"),
+    ("hydra_plugins.vae_lab_optuna", "optuna", "optuna"),
+)
+
+
+def is_sweep() -> bool:
+    """Tell whether this process runs the job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def job_directory(overrides: str) -> str:
+    """Return the directory name for a job's overrides, ``key=value`` joined by commas.
+
+    Long names and characters that file systems dislike are cut out, and a hash of all stands for
+    them.
+    """
+    name = UNUSUAL.sub("_", overrides)
+    if name == overrides and len(name) <= LONGEST_NAME:
+        return name or "defaults"
+    digest = hashlib.sha256(overrides.encode()).hexdigest()[:HASH_LENGTH]
+    return f"{name[: LONGEST_NAME - HASH_LENGTH - 1]}-{digest}"
+
+
+# Launchers bring a schema under the same name as their file in conf/hydra/launcher, on purpose.
+warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
+OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
+OmegaConf.register_new_resolver("first_of", lambda first, second: first or second, replace=True)
+
+
+class PrepareSweep(Callback):
+    """Refuses a sweep that cannot be run, before any job; shows how all ended, after the last."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Check what all jobs share.
+
+        Raises:
+            SystemExit: Hydra turns any other exception of a callback into a warning.
+        """
+        self.began = time.time()
+        task = config.hydra.overrides.task
+        if any(override.lstrip("+").startswith("resume=") for override in task):
+            raise SystemExit(
+                "error: resume= goes on with one run, without --multirun; a sweep with a name goes "
+                "on if its command is given again"
+            )
+        name = config.sweep.name
+        if name is not None and not NAME.fullmatch(str(name)):
+            raise SystemExit(
+                f"error: sweep.name is a folder in runs/, of letters, digits, '.', '_' and '-', "
+                f"got {name}"
+            )
+        folder = processes.agreed("sweep_dir", config.hydra.sweep.dir)
+        config.hydra.sweep.dir = folder
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # for every job
+        for part in ("launcher", "sweeper"):
+            option = f"hydra/{part}"
+            choice = f"{option}={config.hydra.runtime.choices[option]}"
+            _require_installed(choice, config.hydra[part]._target_)
+        for job in jobs(Path(folder)):
+            _require_same(job, config.hydra.job.config_name)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Show every job of the sweep.
+
+        Raises:
+            SystemExit: with status 1 if a job failed.
+        """
+        folder = Path(config.hydra.sweep.dir)
+        summaries = {job.name: rundir.read_summary(job) for job in jobs(folder)}
+        if os.environ.get("RANK", "0") == "0":  # torchrun gives the command to every process
+            terminal.print_sweep(folder, summaries)
+            if storage := config.hydra.sweeper.get("storage"):
+                from vae_lab.runs import search  # noqa: PLC0415 - Optuna is for searches alone
+
+                search.print_best(storage, folder)
+        ended = {job.name: (job / rundir.SUMMARY).stat().st_mtime for job in jobs(folder)}
+        if any(s["status"] == "failed" and ended[n] > self.began for n, s in summaries.items()):
+            raise SystemExit(1)
+
+
+def jobs(folder: Path) -> list[Path]:
+    """Return the directories of all jobs that were begun, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{rundir.SUMMARY}"))
+
+
+def train_in_another_process(run_dir: Path) -> float | None:
+    """Run the job of a sweep that starts processes of its own, which would repeat the sweep.
+
+    Raises:
+        SystemExit: if it was told to stop.
+        ChildProcessError: if it failed.
+        LockedError: if another process came first.
+    """
+    sources = HydraConfig.get().runtime.config_sources
+    conf = next(Path(source.path) for source in sources if source.provider == "main")
+    trial = [o for o in HydraConfig.get().overrides.task if o.startswith("sweep.trial=")]
+    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'", *trial]
+    with subprocess.Popen(command, process_group=0) as child, _signals_go_to(child):
+        status = child.wait()
+    if status in (rundir.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
+        raise SystemExit(rundir.INTERRUPTED)
+    summary = rundir.read_summary(run_dir)
+    if summary.get("status") not in rundir.DONE:
+        with processes.lock(run_dir):
+            reason = summary.get("error", f"exit status {status}")
+            raise ChildProcessError(reason.removeprefix("error: "))
+    return rundir.result(run_dir)
+
+
+@contextmanager
+def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a process that is told to stop tell its child, and wait for the checkpoint.
+
+    A scheduler that listens for SIGUSR2 has the last word once the child has ended.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    scheduler = signal.getsignal(signal.SIGUSR2)
+    if callable(scheduler):
+        numbers.append(signal.SIGUSR2)
+    received = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        child.send_signal(signal.SIGTERM if number == signal.SIGUSR2 else number)
+
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if callable(scheduler) and signal.SIGUSR2 in received:
+        scheduler(signal.SIGUSR2, None)
+
+
+def _require_installed(choice: str, target: str) -> None:
+    for plugin, module, extra in EXTRAS:
+        if target.startswith(plugin) and not _is_installed(module):
+            raise SystemExit(f"error: {choice} is not installed: pip install 'vae-lab[{extra}]'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _require_same(job: Path, config_name: str) -> None:
+    """Refuse to go on with a job whose overrides mean something else by now."""
+    saved = OmegaConf.to_container(OmegaConf.load(job / rundir.CONFIG))
+    try:
+        composed = hydra.compose(config_name, rundir.read_overrides(job))
+        changes = list(differences(saved, OmegaConf.to_container(composed)))
+    except HydraException as error:
+        changes = [str(error).splitlines()[0]]
+    if changes:
+        raise SystemExit(
+            f"error: the configuration has changed since {job.name} was begun "
+            f"({'; '.join(changes)}). Undo the change, or choose another sweep.name"
+        )
+
+
+def differences(before: Any, after: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401
+    """Yield ``key: before → after`` for each value that differs between two configurations."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(name), after.get(name), f"{key}.{name}".strip("."))
+    elif before != after:
+        yield f"{key}: {before} → {after}"

@@ -1,0 +1,1 @@
+"""A trained run to use: loaded, scored, exported, shared."""

@@ -1,0 +1,175 @@
+"""A trained model to use: images → latents → images, without gradients and without training.
+
+Shapes: B images, D latent dimensions, C×H×W pixels.
+"""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.likelihoods import Pixels
+from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.vae import VAE
+from vae_lab.runs import rundir
+from vae_lab.seeding import set_random_state
+
+DESCRIPTION = ("name", "seed", "latent_dim", "model", "objective", "data")
+
+
+class TrainedVAE(nn.Module):
+    """A model and how it came about; ``vae_lab.load`` opens one.
+
+    Images are floating point in [0, 1], on any device: where ``pixels`` is ``"binary"`` the model
+    was trained on zeros and ones (``images.bernoulli()``, or ``images.round()``), else on grey
+    values as they are. Results lie on the device of the model, which ``to`` moves.
+
+    In a ladder, ``encode`` and ``decode`` speak of the top group of latents, and those below it
+    take the means of their priors; ``sample``, ``reconstruct`` and ``log_prob`` use all groups.
+
+    Args:
+        model: in evaluation mode.
+        config: how it came about, as dictionaries, lists, numbers and strings: ``name``, ``seed``,
+            ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration, and
+            ``vae_lab_version``.
+    """
+
+    model: VAE
+
+    def __init__(self, model: VAE, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        return self.model.latent_dim
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W)."""
+        return self.model.image_shape
+
+    @property
+    def pixels(self) -> Pixels:
+        """What the model was trained on: ``"binary"`` or ``"grey"``."""
+        # as MNISTDataModule.pixels has it, without loading Lightning, which takes seconds
+        return "grey" if self.config["data"]["binarization"] == "none" else "binary"
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Distribution:
+        """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,).
+
+        Raises:
+            ValueError: if ``images`` are not of that shape, or no numbers in [0, 1].
+        """
+        return self.model.encode(self._checked(images))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Map latents (..., D) to E[x|z], (..., C, H, W).
+
+        Raises:
+            ValueError: if ``z`` does not end in D finite numbers.
+        """
+        if not z.ndim or z.shape[-1] != self.latent_dim or not z.isfinite().all():
+            raise ValueError(
+                f"latents must be (..., {self.latent_dim}) and finite, got {tuple(z.shape)}"
+            )
+        return self.model.decode(z.to(self._parameter())).mean
+
+    @torch.no_grad()
+    def sample(self, num: int, temperature: float = 1.0, seed: int | None = None) -> Tensor:
+        """Return E[x|z] for ``num`` latents z ~ p(z), (num, C, H, W).
+
+        Args:
+            num: how many.
+            temperature: T ≥ 0, what the standard deviation of the prior is multiplied by: below 1
+                for more typical images and less variety. z = T·ε for a standard normal; every
+                component of a mixture (``mixture``, ``vampprior``) narrows around its own mean;
+                a flow narrows before its transform; in a ladder every group does.
+            seed: of the samples, leaving torch's random state as it was; None draws from that.
+
+        Raises:
+            ValueError: if ``num`` is less than 1, ``temperature`` negative or not finite.
+        """
+        if num < 1:
+            raise ValueError(f"the number of samples must be at least 1, got {num}")
+        if seed is None:
+            return self.model.sample(num, temperature)
+        device = self._parameter().device
+        others = [] if device.type == "cpu" else [device]
+        with torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
+            set_random_state(device, seed)
+            return self.model.sample(num, temperature)
+
+    @torch.no_grad()
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape.
+
+        Raises:
+            ValueError: as ``encode`` does.
+        """
+        return self.model.reconstruct(self._checked(images))
+
+    def log_prob(self, images: Tensor, num_samples: int = 1000) -> Tensor:
+        """Estimate log p(x) for images (B, C, H, W), nats, (B,).
+
+        By importance sampling with K = ``num_samples`` latents per image, a lower bound in
+        expectation (``evaluation.importance_sample``); memory grows with neither B nor K.
+
+        Raises:
+            ValueError: as ``encode`` does; if ``num_samples`` is less than 1; if there is no p(x):
+                for an autoencoder, or for grey pixels under a likelihood of binary ones.
+        """
+        if isinstance(self.model.posterior, Deterministic):
+            raise ValueError("an autoencoder has no log p(x): it is no distribution of images")
+        x = self._checked(images)
+        if self.model.likelihood.pixels == "binary" and not ((x == 0) | (x == 1)).all():
+            raise ValueError(
+                "this likelihood gives a probability to zeros and ones alone; binarise the images "
+                "first: images.bernoulli() or images.round()"
+            )
+        return importance_sample(self.model, x, num_samples).log_px if len(x) else x.new_empty(0)
+
+    def _checked(self, images: Tensor) -> Tensor:
+        """Return images on the device and in the precision of the model.
+
+        Raises:
+            ValueError: if they cannot be what the model was trained on.
+        """
+        if images.ndim != 1 + len(self.image_shape) or images.shape[1:] != self.image_shape:
+            expected = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"images must be (B, {expected}), got {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise ValueError("images must be floating point, such as images / 255 for bytes")
+        if not ((images >= 0) & (images <= 1)).all():
+            low, high = images.min().item(), images.max().item()
+            raise ValueError(
+                "images must be in [0, 1], such as images / 255 for bytes, "
+                f"got {low:.3g} to {high:.3g}"
+            )
+        return images.to(self._parameter())
+
+    def _parameter(self) -> Tensor:
+        return next(self.model.parameters())
+
+
+def open_run(run_dir: str | os.PathLike[str]) -> TrainedVAE:
+    """Open the trained model of a run, on the CPU; of its paths nothing is kept.
+
+    Raises:
+        FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
+        ValueError: if configuration and weights are damaged or do not fit.
+    """
+    model = rundir.load_model(Path(run_dir))
+    complete = rundir.to_plain(rundir.load_config(Path(run_dir)))
+    config = {key: complete[key] for key in DESCRIPTION}
+    del config["data"]["root"]
+    return TrainedVAE(model, config | {"vae_lab_version": version("vae-lab")}).eval()

@@ -1,0 +1,1 @@
+"""Training: one fit, from a composed configuration to a summary."""

@@ -1,0 +1,147 @@
+"""From a configuration to the objects it describes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lightning.pytorch as pl
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.strategies import ParallelStrategy
+from omegaconf import DictConfig
+
+from vae_lab.data import MNISTDataModule
+from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.vae import VAE
+from vae_lab.objectives import Autoencoder
+from vae_lab.runs.environment import processor_cores
+from vae_lab.runs.rundir import instantiate
+from vae_lab.training.callbacks.album import Album
+from vae_lab.training.callbacks.exhibit import Exhibit
+from vae_lab.training.callbacks.stopwatch import Stopwatch
+from vae_lab.training.checkpoints import AtomicCheckpoints
+from vae_lab.training.module import VAEModule
+
+if TYPE_CHECKING:
+    from vae_lab.training.callbacks.prune_trial import PruneTrial
+
+
+@dataclass
+class Experiment:
+    """Everything that a configuration describes, built."""
+
+    datamodule: MNISTDataModule
+    module: VAEModule
+    trainer: pl.Trainer
+    stopwatch: Stopwatch
+    monitor: str | None
+    trial: "PruneTrial | None"  # of a search
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a search has ended the training."""
+        return self.trial is not None and self.trial.is_pruned
+
+    @property
+    def starts_processes(self) -> bool:
+        """Whether training would start further processes, each with the command line of this."""
+        strategy = self.trainer.strategy
+        if not isinstance(strategy, ParallelStrategy) or self.trainer.world_size == 1:
+            return False
+        environment = strategy.cluster_environment
+        return environment is not None and not environment.creates_processes_externally
+
+
+def build(cfg: DictConfig) -> Experiment:
+    """Instantiate everything that ``cfg`` describes.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+    _check_values(cfg)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    datamodule = instantiate(cfg.data)
+    module = VAEModule(
+        model=instantiate(cfg.model),
+        objective=instantiate(cfg.objective),
+        optimizer=instantiate(cfg.optimizer),
+        schedule=instantiate(cfg.schedule),
+        pixels=datamodule.pixels,
+        nll_samples=cfg.evaluation.num_samples,
+        compile_model=cfg.compile,
+        seed=cfg.seed,
+    )
+    _check_parts(cfg, module)
+    validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
+    monitor = module.metric_name(cfg.monitor) if validates else None
+    cfg.monitor = monitor
+    stopwatch = Stopwatch()
+    trial = _trial(cfg, monitor)
+    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
+    others = [callback for callback in callbacks if callback not in exhibits]
+    trainer = instantiate(
+        cfg.trainer,
+        callbacks=[stopwatch, *others, *([trial] if trial else []), Album(exhibits)],
+        logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
+        plugins=_plugins(),
+    )
+    return Experiment(datamodule, module, trainer, stopwatch, monitor, trial)
+
+
+def _trial(cfg: DictConfig, monitor: str | None) -> "PruneTrial | None":
+    if cfg.sweep.trial is None:
+        return None
+    if monitor is None:
+        raise ValueError("a search needs validation images: data.val_size=10000")
+    from vae_lab.training.callbacks.prune_trial import (  # noqa: PLC0415 - Optuna is for searches alone
+        PruneTrial,
+    )
+
+    return PruneTrial(monitor, **cfg.sweep.trial)
+
+
+def _plugins() -> list[object]:
+    # a scheduler's queue is the launcher's business: Lightning would ask for the job a second time
+    is_slurm = SLURMEnvironment.detect()
+    return [AtomicCheckpoints(), *([SLURMEnvironment(auto_requeue=False)] if is_slurm else [])]
+
+
+def _check_values(cfg: DictConfig) -> None:
+    """Refuse values that do not go together, or that others would refuse less clearly.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    if cfg.seed < 0:
+        raise ValueError(f"seed must be at least 0, got {cfg.seed}")
+    if not isinstance(cfg.optimizer.lr, int | float) or not cfg.optimizer.lr > 0:
+        raise ValueError(f"optimizer.lr must be a number greater than 0, got {cfg.optimizer.lr}")
+    is_mixed = "mixed" in str(cfg.trainer.precision)
+    if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
+        raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
+    if cfg.callbacks.get("early_stopping") and not cfg.data.val_size:
+        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
+    cores, devices = processor_cores(), cfg.trainer.devices
+    if cfg.trainer.accelerator == "cpu" and isinstance(devices, int) and devices > cores:
+        raise ValueError(
+            f"trainer.devices={devices} on a processor is as many processes, and this machine has "
+            f"{cores} cores; take at most {cores}"
+        )
+
+
+def _check_parts(cfg: DictConfig, module: VAEModule) -> None:
+    """Refuse parts that do not go together.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    if cfg.compile and module.objective.path_gradient:
+        raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
+    has_kl = not isinstance(module.model.posterior, Deterministic)
+    if not has_kl and not isinstance(module.objective, Autoencoder):
+        raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
+    if isinstance(module.objective, Autoencoder) and not isinstance(module.model, VAE):
+        raise ValueError("objective=autoencoder needs a model with one group of latents")
+    if has_kl and isinstance(module.objective, Autoencoder):
+        raise ValueError(
+            "objective=autoencoder goes with posterior=deterministic: it samples nothing"
+        )

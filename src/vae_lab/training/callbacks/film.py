@@ -1,0 +1,115 @@
+"""The latent space being learned, one frame per epoch."""
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+from PIL import Image
+from torch import Tensor
+
+from vae_lab.model.vae import VAE
+from vae_lab.pictures import films, plots
+from vae_lab.training.callbacks.exhibit import tensorboards
+from vae_lab.training.callbacks.picture import PictureCallback
+
+PLANE = 2
+SECONDS_PER_FRAME, SECONDS_AT_END = 0.4, 2.0
+
+
+class Film(PictureCallback):
+    """Keeps a frame per epoch in ``images/film/`` and joins them in ``images/film.gif``.
+
+    With two latents a frame shows the posterior means, on fixed axes, beside the decoded plane;
+    otherwise the same samples from the prior. A resumed run adds to the frames that lie there.
+
+    The film so far is joined, and sent to TensorBoard, each time its length has doubled and at the
+    end of training: so all of that together costs no more than twice the last time.
+
+    Args:
+        run_dir: the run directory.
+        every_n_epochs: epochs from one frame to the next.
+        num_images: posterior means shown.
+        size: decoded points per axis of the plane; its square is the number of samples.
+        extent: half the width of both axes.
+
+    Raises:
+        ValueError: if a number is less than 1.
+    """
+
+    name = "film"
+    description = (
+        "The film of the epochs so far. With two latents: on the left, **where the encoder puts "
+        "validation images**, coloured by class; on the right, **what the decoder makes of each "
+        "point** of the same square. Otherwise: the same samples of the prior at every epoch."
+    )
+
+    def __init__(
+        self, run_dir: str, every_n_epochs: int, num_images: int, size: int, extent: float
+    ) -> None:
+        super().__init__(run_dir, every_n_epochs, num_images)
+        self.extent = extent
+        self._joined = 0  # frames of the film that was last shown
+        self.coordinates = plots.plane_coordinates(size, "linear", extent)
+
+    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+        """Draw one frame."""
+        epoch = f"Epoch {self.epochs_done}"
+        if model.latent_dim != PLANE:
+            samples = model.sample(len(self.coordinates) ** 2)
+            return plots.image_grid(samples, f"{epoch}: samples, z from the prior, decoded")
+        means = model.encode(images).mean
+        scatter = plots.latent_scatter(means, labels, f"{epoch}: posterior means", self.extent)
+        grid = plots.plane_grid(self.coordinates).to(images)
+        decoded = model.decode(grid).mean
+        return plots.beside(
+            scatter, plots.manifold(decoded, self.coordinates, "The latent plane, decoded")
+        )
+
+    def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
+        """Keep the frame, and show the film if its length has doubled."""
+        folder = frames_folder(self.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn.resize((drawn.width // 2, drawn.height // 2)).save(folder / f"step_{step:08d}.png")
+        count = len(list(folder.glob("step_*.png")))
+        if count & (count - 1) == 0:
+            self._join(trainer, step)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the last frame, and show the whole film."""
+        super().on_train_end(trainer, pl_module)
+        if trainer.is_global_zero:
+            self._join(trainer, trainer.global_step - 1)
+
+    def _join(self, trainer: pl.Trainer, step: int) -> None:
+        film = learning(self.folder)
+        if len(film.frames) == self._joined:
+            return
+        self._joined = len(film.frames)
+        encoded = film.gif()
+        (self.folder / f"{self.name}.gif").write_bytes(encoded)
+        for logger in tensorboards(trainer):
+            logger.log_picture(
+                f"images/{self.name}", encoded, film.frames[0].size, self.description, step
+            )
+
+
+def frames_folder(images: Path) -> Path:
+    """Return where the frames of a run lie, given its folder of images."""
+    return images / Film.name
+
+
+def learning(images: Path) -> films.Film:
+    """Return the film of the frames kept so far.
+
+    Args:
+        images: the run's folder of images.
+
+    Raises:
+        FileNotFoundError: if there are none.
+    """
+    paths = sorted(frames_folder(images).glob("step_*.png"))
+    if not paths:
+        raise FileNotFoundError(
+            f"{images} holds no frames of learning: they are kept by a run with callbacks=film"
+        )
+    frames = [Image.open(path).convert("RGB") for path in paths]
+    return films.Film(frames, SECONDS_PER_FRAME, SECONDS_AT_END)

@@ -1,0 +1,225 @@
+"""Where metrics go: TensorBoard and a CSV file, both made to be continued."""
+
+import csv
+import io
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import OmegaConf
+from tensorboard.compat.proto.summary_pb2 import (
+    Summary,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
+)
+from tensorboard.data_compat import migrate_value
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
+)
+from torch import Tensor
+from torch.utils.tensorboard.summary import histogram, hparams
+
+from vae_lab.files import write_atomically
+
+# Charts that show training and validation together: rate and distortion are the two terms of the
+# ELBO (Alemi et al. 2018, arXiv:1711.00464).
+CHARTS = {
+    "ELBO": {"elbo, nats": ["Multiline", ["(train|val)/elbo.*"]]},
+    "rate and distortion": {
+        "rate: KL, nats": ["Multiline", ["(train|val)/kl"]],
+        "−distortion: reconstruction, nats": ["Multiline", ["(train|val)/reconstruction.*"]],
+    },
+    "objective": {
+        "loss, nats": ["Multiline", ["(train|val)/loss"]],
+        "beta": ["Multiline", ["train/beta"]],
+    },
+}
+
+# Metrics of the HParams table, after the monitored one. TensorBoard takes the columns for all runs
+# from one of them, so all name the same.
+HPARAMS_METRICS = (
+    "test/nll", "val/elbo", "test/elbo", "test/kl", "val/reconstruction", "test/reconstruction",
+)  # fmt: skip
+
+NO_HYPERPARAMETERS = {
+    "_partial_", "callbacks", "default_root_dir", "logger", "monitor", "name", "profiler", "resume",
+    "root", "run_dir", "schedules",
+}  # fmt: skip
+
+
+class TensorBoard(TensorBoardLogger):
+    """TensorBoard files in the run directory itself.
+
+    Args:
+        run_dir: the run directory.
+    """
+
+    def __init__(self, run_dir: str) -> None:
+        super().__init__(run_dir, name="", version="", default_hp_metric=False)
+
+    def continue_from(self, step: int) -> None:
+        """Hide the points at ``step`` and later, which a resumed run writes again."""
+        self._kwargs["purge_step"] = step
+
+    @rank_zero_only
+    def describe(
+        self,
+        config: Mapping[str, Any],
+        metric: str,
+        changed: Mapping[str, bool | int | float | str | None],
+    ) -> None:
+        """Write what the run is: its configuration, its charts, its HParams row.
+
+        Args:
+            config: the resolved configuration.
+            metric: the scalar that stands first in the HParams table.
+            changed: the settings that the command line changed, groups by their option; they stand
+                before all others in the HParams table.
+        """
+        text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+        self.experiment.add_text("config", f"```yaml\n{text}```")
+        self.experiment.add_custom_scalars(CHARTS)
+        named = {
+            key: "null" if value is None else value
+            for key, value in changed.items()
+            if not NO_HYPERPARAMETERS.intersection(key.split("."))
+        }
+        metrics = dict.fromkeys([metric, *HPARAMS_METRICS], 0.0)
+        # SummaryWriter.add_hparams would open a second run; the row takes metrics from the curves
+        experiment, *session = hparams(_hyperparameters(config) | named, metrics)
+        plugin = experiment.value[0].metadata.plugin_data
+        content = HParamsPluginData.FromString(plugin.content)
+        for info in content.experiment.hparam_infos:
+            info.differs = info.name in named
+        plugin.content = content.SerializeToString()
+        for summary in (experiment, *session):
+            self.experiment.file_writer.add_summary(summary)
+
+    @rank_zero_only
+    def log_picture(
+        self, tag: str, encoded: bytes, size: tuple[int, int], description: str, step: int
+    ) -> None:
+        """Show an encoded picture, PNG or GIF, with a text below its title.
+
+        ``add_image`` takes no text and no GIF, and ``add_video`` writes nothing without moviepy;
+        TensorBoard itself shows both.
+
+        Args:
+            tag: its name.
+            encoded: the bytes of the file.
+            size: (width, height), pixels.
+            description: Markdown.
+            step: of training.
+        """
+        width, height = size
+        image = Summary.Image(height=height, width=width, colorspace=3,
+                              encoded_image_string=encoded)  # fmt: skip
+        self._write(Summary(value=[Summary.Value(tag=tag, image=image)]), description, step)
+
+    @rank_zero_only
+    def log_histogram(self, tag: str, values: Tensor, description: str, step: int) -> None:
+        """Show how ``values`` of any shape are distributed, with a text in Markdown."""
+        bins = self.experiment.default_bins
+        self._write(histogram(tag, values.cpu().float().numpy(), bins), description, step)
+
+    @rank_zero_only
+    def log_embedding(self, points: Tensor, labels: list[int], images: Tensor) -> None:
+        """Show points (N, D) with labels and images (N, C, H, W) in the projector.
+
+        They replace what was there, and lie in the folder ``00000/default``.
+        """
+        folder = Path(self.log_dir) / "00000" / "default"
+        shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
+        self.experiment.add_embedding(points, labels, images)
+
+    def _write(self, summary: Summary, description: str, step: int) -> None:
+        for value in summary.value:
+            value.metadata.summary_description = description
+        # TensorBoard's data server forgets the description of what torch's form of a value holds
+        values = [migrate_value(value) for value in summary.value]
+        self.experiment.file_writer.add_summary(Summary(value=values), step)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Flush. The configuration stands in ``.hydra``, so no hparams.yaml is written."""
+        self.experiment.flush()
+
+
+class MetricsCSV(Logger):
+    """Appends every scalar to ``metrics.csv``: step, epoch, metric, value.
+
+    Lightning's own CSVLogger deletes an existing file, and with it the curve before a resume.
+
+    Args:
+        run_dir: the run directory.
+    """
+
+    COLUMNS = ("step", "epoch", "metric", "value")
+
+    def __init__(self, run_dir: str) -> None:
+        super().__init__()
+        self.path = Path(run_dir) / "metrics.csv"
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """A run directory has no versions."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Do nothing: the configuration stands in ``.hydra``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append one row per metric."""
+        if not self.path.exists():
+            self._rewrite([])
+        epoch = metrics.get("epoch", "")
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            for name, value in metrics.items():
+                if name != "epoch":
+                    writer.writerow([step, epoch, name, value])
+
+    @rank_zero_only
+    def continue_from(self, step: int) -> None:
+        """Drop the rows at ``step`` and later, which a resumed run writes again.
+
+        The last row may be cut off, where the process was killed or the disk was full.
+        """
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.reader(file) if len(row) == len(self.COLUMNS)]
+            self._rewrite(row for row in rows[1:] if int(row[0]) < step)
+
+    def _rewrite(self, rows: Iterable[list[str]]) -> None:
+        content = io.StringIO(newline="")
+        csv.writer(content).writerows([list(self.COLUMNS), *rows])
+        write_atomically(self.path, content.getvalue())
+
+
+def _hyperparameters(
+    config: Mapping[str, Any], prefix: str = ""
+) -> dict[str, bool | int | float | str]:
+    """Return the settings that decide about numbers, with dotted keys, for the HParams table.
+
+    A part stands under its own name by its class: ``model.encoder: MLP``.
+    """
+    flat: dict[str, bool | int | float | str] = {}
+    for key, value in config.items():
+        if key in NO_HYPERPARAMETERS:
+            continue
+        if key == "_target_":
+            flat[prefix.rstrip(".")] = value.rpartition(".")[2]
+        elif isinstance(value, Mapping):
+            flat |= _hyperparameters(value, f"{prefix}{key}.")
+        else:
+            is_scalar = isinstance(value, bool | int | float | str)
+            flat[prefix + key] = value if is_scalar else str(value)
+    return flat

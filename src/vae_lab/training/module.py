@@ -1,0 +1,212 @@
+"""The LightningModule: steps, metrics, optimiser."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from vae_lab.data import Batch, Split
+from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.likelihoods import Pixels
+from vae_lab.model.vae import VAE
+from vae_lab.objectives import Bound, Objective
+from vae_lab.objectives.schedules import Constant, Schedule
+from vae_lab.seeding import derived_seed, set_random_state
+
+SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
+
+
+class VAEModule(pl.LightningModule):
+    """Trains a model on an objective.
+
+    One code path scores every split, with the same objective weights. Metrics are ``split/name``,
+    nats per image: ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as
+    ``beta``, and ``test/nll``. ``train/…`` are means over the steps since they were last logged.
+
+    Args:
+        model: the VAE.
+        objective: what is maximised.
+        optimizer: parameters → optimiser.
+        schedule: epoch → factor of the learning rate.
+        pixels: ``binary`` or ``grey``, what the batches hold.
+        nll_samples: K, importance samples per test image for ``test/nll``.
+        compile_model: whether ``torch.compile`` fuses the model's forward pass.
+        seed: of every random number drawn while training and scoring.
+
+    Raises:
+        ValueError: if ``nll_samples`` is less than 1.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        objective: Objective,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        schedule: Schedule,
+        pixels: Pixels,
+        nll_samples: int,
+        compile_model: bool,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        if nll_samples < 1:
+            raise ValueError(f"evaluation.num_samples must be at least 1, got {nll_samples}")
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.nll_samples = nll_samples
+        self.seed = seed
+        self._draw = torch.compile(model.draw) if compile_model else model.draw
+        self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
+        self._count = 0
+        caveat = model.likelihood.caveat(pixels)
+        if caveat is not None:
+            rank_zero_warn(caveat)
+        self._is_likelihood = caveat is None
+        self._suffix = model.likelihood.suffix(pixels)
+
+    def metric_name(self, name: str) -> str:
+        """Return the name under which ``elbo`` and the like are reported for this data."""
+        return name + self._suffix if name.endswith(("elbo", "reconstruction")) else name
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done at the start of the training step in progress, or of the last one."""
+        done = self.trainer.global_step
+        return (done if self.trainer.training else max(done - 1, 0)) / self._steps_per_epoch
+
+    @property
+    def _steps_per_epoch(self) -> float:
+        steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        return math.ceil(steps) if math.isfinite(steps) else steps  # infinite before fitting
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Set an attribute; the one that Lightning sets 40 times a step, without torch's checks."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Fix the random numbers of this training batch, its binarisation included."""
+        if self.trainer.training:
+            batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            self._set_seed("train", self.current_epoch, batches)
+        return batch
+
+    def on_train_start(self) -> None:
+        """Move the running means of a resumed run, which are loaded on the CPU."""
+        if isinstance(self._sums, Tensor):
+            self._sums = self._sums.to(self.device)
+
+    def on_validation_epoch_start(self) -> None:
+        """Fix the random numbers of validation, so that epochs differ by the weights alone."""
+        self._set_seed("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Fix the random numbers of testing."""
+        self._set_seed("test")
+
+    def _set_seed(self, split: Split, *position: int) -> None:
+        seed = derived_seed(self.seed, SPLIT_SEEDS[split], self.global_rank, *position)
+        set_random_state(self.device, seed)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one batch, nats per image."""
+        bound = self._bound(batch)
+        terms = self._terms(bound)
+        every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        batches = batch_idx + 1
+        is_step = batches % self.trainer.accumulate_grad_batches == 0
+        is_step |= batches == self.trainer.num_training_batches
+        step = self.trainer.global_step + 1
+        is_logging_step = is_step and every_n_steps > 0 and step % every_n_steps == 0
+        if self.device.type == "cpu" or is_logging_step:  # elsewhere, looking means waiting
+            self._require_finite("train/loss", terms[0])
+        self._sums, self._count = self._sums + terms, self._count + 1
+        if is_logging_step:
+            self._log("train", self._metrics(bound, self._sums / self._count), len(batch[0]))
+            self._sums, self._count = 0.0, 0
+        return -bound.surrogate
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score one batch of validation images."""
+        bound = self._bound(batch)
+        self._log("val", self._metrics(bound, self._terms(bound)), len(batch[0]))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score one batch of test images, importance-sampled log-likelihood included."""
+        bound = self._bound(batch)
+        metrics = self._metrics(bound, self._terms(bound))
+        if self._is_likelihood and "elbo" in bound.parts:
+            x = self._images(batch)
+            estimate = importance_sample(self.model, x, self.nll_samples)
+            metrics["nll"] = -estimate.log_px.mean()
+            metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
+            if not self.model.likelihood.is_density:
+                metrics["nll_bpd"] = metrics["nll"] / (x[0].numel() * math.log(2))
+        self._log("test", metrics, len(batch[0]))
+
+    def on_validation_epoch_end(self) -> None:
+        """Refuse to go on, and to keep a checkpoint, once a metric is not finite."""
+        for name, value in self.trainer.callback_metrics.items():
+            if name.startswith("val/"):
+                self._require_finite(name, value)
+
+    def _bound(self, batch: Batch) -> Bound:
+        objective = self.objective
+        draw = self._draw(self._images(batch), objective.num_samples, objective.path_gradient)
+        return self.objective(draw, self.epoch)
+
+    def _images(self, batch: Batch) -> Tensor:
+        """Return the images in the precision of the weights."""
+        return batch[0].to(self.dtype)
+
+    @staticmethod
+    def _terms(bound: Bound) -> Tensor:
+        """Return the loss and the parts of a bound, averaged over the batch, as one tensor (M,)."""
+        return torch.stack([-bound.value, *bound.parts.values()]).detach().mean(1)
+
+    def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor | float]:
+        """Name ``terms``, and add the scheduled numbers."""
+        names = ["loss", *map(self.metric_name, bound.parts)]
+        return dict(zip(names, terms, strict=True)) | dict(bound.scheduled)
+
+    def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        self.log_dict(named, batch_size=batch_size, sync_dist=True)
+
+    def _require_finite(self, name: str, value: Tensor) -> None:
+        if not math.isfinite(value.item()):
+            raise FloatingPointError(
+                f"{name} is {value.item()} at step {self.trainer.global_step} "
+                f"(epoch {self.current_epoch}); training stopped, the last good checkpoint is "
+                "kept. Try a lower optimizer.lr or trainer.gradient_clip_val=1"
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the last validation's metrics, and the running means for a resumed run."""
+        metrics = self.trainer.callback_metrics.items()
+        checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
+        checkpoint["train_means"] = {"sums": self._sums, "count": self._count}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the running means."""
+        means = checkpoint["train_means"]
+        self._sums, self._count = means["sums"], means["count"]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser, and its learning-rate schedule unless that is constant."""
+        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        if self.schedule == Constant(1.0):
+            return optimizer
+        factors = LambdaLR(optimizer, lambda step: self.schedule(step / self._steps_per_epoch))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": factors, "interval": "step"}}

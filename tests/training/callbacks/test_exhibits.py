@@ -1,0 +1,168 @@
+"""What is shown of a model in training: when, of which models, and with which words."""
+
+import importlib
+import pkgutil
+
+import pytest
+import torch
+from PIL import Image
+
+from vae_lab.training import callbacks
+from vae_lab.training.callbacks.exhibit import Exhibit
+from vae_lab.training.callbacks.film import Film, learning
+from vae_lab.training.callbacks.interpolations import Interpolations
+from vae_lab.training.callbacks.latent_traversals import LatentTraversals
+from vae_lab.training.callbacks.picture import PictureCallback
+from vae_lab.training.callbacks.posterior_histograms import PosteriorHistograms
+
+
+def every_exhibit():
+    for module in pkgutil.iter_modules(callbacks.__path__):
+        importlib.import_module(f"vae_lab.training.callbacks.{module.name}")
+    waiting, found = [Exhibit], []
+    while waiting:
+        kinds = waiting.pop().__subclasses__()
+        waiting += kinds
+        found += [kind for kind in kinds if kind is not PictureCallback]
+    return sorted(set(found), key=lambda kind: kind.__name__)
+
+
+class FakeTrainer:
+    """As much of a trainer as an exhibit asks for."""
+
+    def __init__(self, max_epochs):
+        self.max_epochs, self.current_epoch = max_epochs, 0
+        self.is_global_zero, self.global_step, self.loggers = True, 10, []
+        self.training = True
+
+
+class Recorder(Exhibit):
+    """Records the epochs at which it was shown."""
+
+    def __init__(self, every_n_epochs):
+        super().__init__("run", every_n_epochs, num_images=1)
+        self.shown = []
+
+    def _draw_without_traces(self, trainer, pl_module):
+        self.shown.append(self.epochs_done)
+
+
+def draw(exhibit, model, images):
+    torch.manual_seed(0)
+    labels = torch.arange(len(images)) % 3
+    with torch.no_grad():
+        return exhibit.draw(model, images, labels)
+
+
+@pytest.mark.parametrize("kind", every_exhibit())
+def test_every_exhibit_has_a_name_and_says_what_one_sees(kind):
+    if kind is Recorder:
+        return
+    assert kind.name
+    assert len(kind.description.split()) > 12
+
+
+@pytest.mark.parametrize(("every", "expected"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (None, [5])])
+def test_it_is_shown_when_due_and_once_at_the_end(every, expected):
+    recorder, trainer = Recorder(every), FakeTrainer(max_epochs=5)
+    for epoch in range(5):
+        trainer.current_epoch = epoch
+        recorder.on_train_epoch_end(trainer, None)
+    trainer.current_epoch = 5
+    recorder.on_train_end(trainer, None)
+    assert recorder.shown == expected
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_a_period_below_one_is_refused(every):
+    with pytest.raises(ValueError, match="every_n_epochs must be at least 1"):
+        Recorder(every)
+
+
+def test_only_active_dimensions_are_traversed_the_most_informative_first(
+    bernoulli_model, binary_images, monkeypatch
+):
+    rows = {}
+    monkeypatch.setattr(
+        "vae_lab.pictures.plots.image_rows", lambda given, title, columns: rows.update(given)
+    )
+    last = bernoulli_model.encoder[-1]
+    with torch.no_grad():
+        last.weight[:2] *= torch.tensor([[3.0], [9.0]])
+    draw(LatentTraversals("run", 1, 5), bernoulli_model, binary_images)
+    assert [label.partition(":")[0] for label in rows] == ["z2", "z1"]
+    assert [images.shape for images in rows.values()] == [(11, 1, 4, 4)] * 2
+    with torch.no_grad():
+        last.weight[0], last.bias[0] = 0, 0
+    rows.clear()
+    draw(LatentTraversals("run", 1, 5), bernoulli_model, binary_images)
+    assert [label.partition(":")[0] for label in rows] == ["z2"]
+
+
+def test_a_collapsed_model_has_no_traversals(bernoulli_model, binary_images):
+    with torch.no_grad():
+        bernoulli_model.encoder[-1].weight.zero_()
+    assert draw(LatentTraversals("run", 1, 5), bernoulli_model, binary_images) is None
+
+
+def test_interpolations_begin_and_end_with_images_and_their_codes(
+    bernoulli_model, binary_images, monkeypatch
+):
+    rows = {}
+    monkeypatch.setattr(
+        "vae_lab.pictures.plots.image_rows", lambda given, title, columns: rows.update(given)
+    )
+    draw(Interpolations("run", 1, 5), bernoulli_model, binary_images)
+    assert list(rows) == ["0 → 1", "1 → 2", "2 → 0"]
+    for row in rows.values():
+        start, end = row[0], row[-1]
+        torch.testing.assert_close(row[1], bernoulli_model.reconstruct(start[None])[0])
+        torch.testing.assert_close(row[-2], bernoulli_model.reconstruct(end[None])[0])
+
+
+def test_one_class_has_no_interpolations(bernoulli_model, binary_images):
+    exhibit = Interpolations("run", 1, 5)
+    assert exhibit.draw(bernoulli_model, binary_images, torch.zeros(5)) is None
+
+
+def test_histograms_hold_the_means_and_scales_of_the_posteriors(bernoulli_model, binary_images):
+    drawn = draw(PosteriorHistograms("run", 1, 5), bernoulli_model, binary_images)
+    q = bernoulli_model.encode(binary_images)
+    torch.testing.assert_close(drawn, {"means": q.mean, "scales": q.stddev})
+
+
+def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_path):
+    trainer = FakeTrainer(max_epochs=6)
+    frame = Image.linear_gradient("L").convert("RGB")
+    shown = tmp_path / "images" / "film.gif"
+    joined = []
+    for epoch in range(1, 7):
+        film = Film(str(tmp_path), 1, 5, size=3, extent=2.0)  # anew, as after an interruption
+        film.epochs_done = epoch
+        film.publish(frame.rotate(10 * epoch), trainer, 10 * epoch)
+        assert len(learning(tmp_path / "images").frames) == epoch
+        if shown.exists():
+            joined.append(epoch)
+            shown.unlink()
+    assert joined == [1, 2, 4]
+
+    trainer.current_epoch = 6  # training ends, early or not, right after the epoch was shown
+    film.on_train_end(trainer, None)
+    with Image.open(shown) as whole:
+        assert whole.n_frames == len(learning(tmp_path / "images").frames) == 6
+
+
+def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
+    film = Film("run", 1, 5, size=3, extent=2.0)
+    sizes = set()
+    for epoch in (1, 100):
+        film.epochs_done = epoch
+        with torch.no_grad():
+            bernoulli_model.encoder[-1].bias += 1
+        sizes.add(draw(film, bernoulli_model, binary_images).size)
+    assert len(sizes) == 1
+
+
+def test_without_frames_the_film_says_how_to_keep_them(tmp_path):
+    with pytest.raises(FileNotFoundError, match="callbacks=film"):
+        learning(tmp_path)
