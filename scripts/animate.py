@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.data import MNISTDataModule
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys
 from vae_lab.runs import rundir
 from vae_lab.training.callbacks import film
@@ -27,7 +27,7 @@ SECONDS_PER_STEP = 0.08
 LONGEST_CAPTION = 3  # numbers
 
 
-def codes_of(run: Path, model: VAE) -> tuple[Tensor, Tensor]:
+def codes_of(run: Path, model: Model) -> tuple[Tensor, Tensor]:
     """Return the posterior means (N, D) of the run's examples, and their classes (N,)."""
     data: MNISTDataModule = rundir.instantiate(rundir.load_config(run).data)
     data.prepare_data()
@@ -65,7 +65,7 @@ def interpolation(run: Path) -> films.Film:
 
 
 def travel(
-    model: VAE, codes: Tensor, labels: Tensor, path: Tensor, captions: list[str]
+    model: Model, codes: Tensor, labels: Tensor, path: Tensor, captions: list[str]
 ) -> films.Film:
     """Film a journey along ``path`` (S, D)."""
     frames = films.journey(codes, labels, path, model.decode(path).mean, captions)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 
 
 def draw_of_log_w(log_w: Tensor) -> Draw:

@@ -8,7 +8,7 @@ from gradients import gradient_of
 from linear_gaussian import exact_elbo, exact_log_px, linear_gaussian
 from monte_carlo import assert_mean_at_most, assert_mean_is
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 from vae_lab.objectives import ELBO
 from vae_lab.objectives.schedules import LinearWarmup
 

@@ -10,8 +10,8 @@ from hand_made import draw_of_kl
 from linear_gaussian import linear_gaussian
 from torch.distributions import MultivariateNormal
 
+from vae_lab.model.contract import Draw
 from vae_lab.model.distributions import DiagonalGaussian, StandardGaussian, rsample_and_log_prob
-from vae_lab.model.vae import Draw
 from vae_lab.objectives import ELBO, BetaTCVAE
 
 TERMS = ("mutual_information", "total_correlation", "dimension_wise_kl")

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture
-from vae_lab.model.vae import Draw, Model
 from vae_lab.objectives import elbo_parts
 
 NATS = "nats/image"

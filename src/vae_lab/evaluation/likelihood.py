@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae_lab.model.vae import Drawable
+from vae_lab.model.contract import Drawable
 
 MAX_PIXELS = 2**20  # decoded pixels held at once: 4 MiB a tensor in float32, which a cache can hold
 MAX_IMAGES = 128  # encoded together: few enough for many samples of each to be decoded together

@@ -12,14 +12,14 @@ from vae_lab.evaluation.information import information, reconstruction_error
 from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
 from vae_lab.evaluation.representation import representation
 from vae_lab.evaluation.samples import sample_quality
+from vae_lab.model.contract import Model
 from vae_lab.model.posteriors import Deterministic
-from vae_lab.model.vae import VAE
 
 BATCH = 1000
 
 
 def measure(
-    model: VAE,
+    model: Model,
     data: MNISTDataModule,
     split: Split,
     num_samples: int,
@@ -54,7 +54,7 @@ def measure(
 
 
 def likelihood_figures(
-    estimate: ImportanceEstimate, num_samples: int, model: VAE
+    estimate: ImportanceEstimate, num_samples: int, model: Model
 ) -> dict[str, Figure]:
     """Name what importance sampling found; bits per pixel only where x has a probability."""
     figures = {
@@ -70,6 +70,6 @@ def likelihood_figures(
 
 
 @torch.no_grad()
-def posterior_means(model: VAE, images: Tensor, device: torch.device) -> Tensor:
+def posterior_means(model: Model, images: Tensor, device: torch.device) -> Tensor:
     """Return E[z|x] (N, D) on the CPU."""
     return torch.cat([model.encode(x.to(device)).mean.cpu() for x in images.split(BATCH)])

@@ -14,10 +14,11 @@ from vae_lab.data import MNISTDataModule
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
+from vae_lab.model.contract import Draw
 from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.model.posteriors import Deterministic
-from vae_lab.model.vae import VAE, Draw
+from vae_lab.model.vae import VAE
 from vae_lab.objectives import elbo_parts
 from vae_lab.pictures import plots
 from vae_lab.runs import rundir

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import (
     DiagonalGaussian,
     StandardGaussian,
@@ -23,7 +24,6 @@ from vae_lab.model.distributions import (
 )
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
-from vae_lab.model.vae import Draw, NetworkFactory, in_full_precision
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class LatentMap(nn.Module):
         return parameters.to(self.prior.weight.dtype).chunk(2, dim=1)
 
 
-class LadderVAE(nn.Module):
+class LadderVAE(Model):
     """x ↔ maps of latents ↔ a vector of latents, inferred from both directions.
 
     The encoder goes up once; every group's posterior then sees the encoder's features at its level
@@ -156,6 +156,7 @@ class LadderVAE(nn.Module):
             down(in_shape=coarse, out_shape=fine) for fine, coarse in pairwise([features, *shapes])
         )
         self.groups = nn.ModuleList(map(LatentMap, channels[:-1], latent_channels))
+        self.num_groups = 1 + len(self.groups)
         self.to_posterior = nn.Linear(math.prod(shapes[-1]), posterior.num_parameters)
         self.from_latent = nn.Linear(latent_dim, math.prod(shapes[-1]))
         self.top_shape = shapes[-1]
@@ -181,32 +182,14 @@ class LadderVAE(nn.Module):
         return self.likelihood(features).mean
 
     def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
-        """Return E[x|z] for ``num_images`` latents z ~ p(z), all groups sampled, (N, C, H, W).
-
-        Args:
-            num_images: N.
-            temperature: what the standard deviation of every group's prior is multiplied by.
-
-        Raises:
-            ValueError: if ``temperature`` is negative or not finite.
-        """
+        """Return E[x|z] for ``num_images`` latents z ~ p(z), all groups sampled, (N, C, H, W)."""
         top = tempered(self.prior(self.encode), temperature).sample((num_images,))
         return self.likelihood(self._descend(top, partial(_imagine, temperature=temperature))).mean
 
-    def draw(self, x: Tensor, num_samples: int, path_gradient: bool = False) -> Draw:
-        """Sample K = ``num_samples`` latents for each image of ``x``, as ``VAE.draw`` does.
-
-        Raises:
-            ValueError: if ``num_samples`` is less than 1, or ``path_gradient`` is asked for.
-        """
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
+        """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
         if path_gradient:
             raise ValueError("objective.dreg=true needs a model with one group of latents")
-        return self.condition(x)(num_samples)
-
-    def condition(self, x: Tensor) -> Callable[[int], Draw]:
-        """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
         return partial(self._draw, x, *self._climb(x), self.prior(self.encode))
 
     def _draw(

@@ -1,99 +1,22 @@
-"""The variational autoencoder: five slots, and one door, ``draw``, for everything that judges it.
+"""The variational autoencoder: a network at each end, and a posterior, prior and likelihood.
 
 Shapes: B images, K samples per image, D latent dimensions, C×H×W pixels. Samples lead.
 """
 
 import copy
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
 
 
-@dataclass(frozen=True)
-class Draw:
-    """K samples z ~ q(z|x) per image and their log terms, in nats.
-
-    Attributes:
-        log_px: log p(x|z), (K, B).
-        log_pz: log p(z), (K, B).
-        log_qz: log q(z|x), (K, B).
-        kl: KL(q(z|x) ‖ p(z)), (B,): exact where a closed form exists, else the mean of
-            log q(z|x) − log p(z) over the K samples. Of several groups: each group's closed form,
-            given the groups above, averaged over the samples.
-        kl_per_dim: its share per latent dimension, (B, D), or None without a closed form; a channel
-            of a group below the top counts as one dimension.
-        z: the latents, (K, B, D), those of all groups side by side.
-        q: q(z|x), batch (B,), event (D,); None where the latents have several groups.
-        p: p(z), event (D,); None where the latents have several groups.
-    """
-
-    log_px: Tensor
-    log_pz: Tensor
-    log_qz: Tensor
-    kl: Tensor
-    kl_per_dim: Tensor | None
-    z: Tensor
-    q: Distribution | None
-    p: Distribution | None
-
-    @property
-    def log_w(self) -> Tensor:
-        """Log importance weights, log p(x, z) − log q(z|x), (K, B)."""
-        return self.log_px + self.log_pz - self.log_qz
-
-
-class Drawable(Protocol):
-    """A latent-variable model, seen from outside."""
-
-    def condition(self, x: Tensor) -> Callable[[int], Draw]:
-        """Encode ``x`` (B, C, H, W) once; return the function K → draw."""
-        ...
-
-
-class Model(Drawable, Protocol):
-    """What a trained model can be asked for; ``VAE`` documents each."""
-
-    def draw(self, x: Tensor, num_samples: int) -> Draw:
-        """Sample latents for images."""
-        ...
-
-    def encode(self, x: Tensor) -> Distribution:
-        """Map images to q(z|x)."""
-        ...
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Return images decoded from the posterior means of others."""
-        ...
-
-    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
-        """Return images decoded from the prior."""
-        ...
-
-
-class NetworkFactory(Protocol):
-    """Builds a network once the shapes at its two ends are known."""
-
-    def __call__(self, *, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> nn.Module:
-        """Return a module that maps (B, *in_shape) to (B, *out_shape)."""
-        ...
-
-
-def in_full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Return a context without autocasting: bfloat16 has too few digits for densities."""
-    return torch.autocast(x.device.type, enabled=False)
-
-
-class VAE(nn.Module):
+class VAE(Model):
     """One group of latents: x → encoder → q(z|x) → z → decoder → p(x|z), with prior p(z).
 
     Kingma & Welling 2014, arXiv:1312.6114; Rezende et al. 2014, arXiv:1401.4082.
@@ -148,35 +71,9 @@ class VAE(nn.Module):
         return self.decode(self.encode(x).mean).mean
 
     def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
-        """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W).
-
-        Args:
-            num_images: N.
-            temperature: what the prior's standard deviation is multiplied by; see ``tempered``.
-
-        Raises:
-            ValueError: if ``temperature`` is negative or not finite.
-        """
+        """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W)."""
         p = tempered(self.prior(self.encode), temperature)
         return self.decode(p.sample((num_images,))).mean
-
-    def draw(self, x: Tensor, num_samples: int, path_gradient: bool = False) -> Draw:
-        """Sample K = ``num_samples`` latents for each image of ``x`` (B, C, H, W).
-
-        Gradients flow through the samples where the posterior is reparameterised.
-
-        Args:
-            x: images.
-            num_samples: K.
-            path_gradient: whether ``log_qz`` passes gradients through the samples alone, and none
-                through the parameters of q (Roeder et al. 2017, arXiv:1703.09194).
-
-        Raises:
-            ValueError: if ``num_samples`` is less than 1.
-        """
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        return self.condition(x, path_gradient)(num_samples)
 
     def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
         """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""

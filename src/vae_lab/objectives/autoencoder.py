@@ -1,6 +1,6 @@
 """The baseline without a distribution over codes."""
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective
 
 

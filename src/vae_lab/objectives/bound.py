@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 from vae_lab.objectives.schedules import Schedule, as_schedule
 

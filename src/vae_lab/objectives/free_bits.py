@@ -2,7 +2,7 @@
 
 import torch
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 

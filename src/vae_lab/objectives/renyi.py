@@ -1,6 +1,6 @@
 """Rényi's family of bounds."""
 
-from vae_lab.model.vae import Draw
+from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 from vae_lab.objectives.importance import log_mean_exp
 

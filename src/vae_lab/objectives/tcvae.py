@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from vae_lab.model.contract import Draw
 from vae_lab.model.distributions import DiagonalGaussian
-from vae_lab.model.vae import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 

@@ -27,7 +27,7 @@ from yaml import YAMLError
 from vae_lab.files import write_atomically
 
 if TYPE_CHECKING:
-    from vae_lab.model.vae import VAE
+    from vae_lab.model.contract import Model
 
 CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
@@ -114,7 +114,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_model(run_dir: Path) -> "VAE":
+def load_model(run_dir: Path) -> "Model":
     """Return the trained model of a run, in evaluation mode, on the CPU.
 
     Raises:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.model.posteriors import Deterministic
-from vae_lab.model.vae import VAE
 from vae_lab.runs import rundir
 from vae_lab.seeding import set_random_state
 
@@ -39,9 +39,9 @@ class TrainedVAE(nn.Module):
             ``vae_lab_version``.
     """
 
-    model: VAE
+    model: Model
 
-    def __init__(self, model: VAE, config: dict[str, Any]) -> None:
+    def __init__(self, model: Model, config: dict[str, Any]) -> None:
         super().__init__()
         self.model = model
         self.config = config

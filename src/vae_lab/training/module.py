@@ -14,8 +14,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab.data import Batch, Split
 from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
-from vae_lab.model.vae import VAE
 from vae_lab.objectives import Bound, Objective
 from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
@@ -46,7 +46,7 @@ class VAEModule(pl.LightningModule):
 
     def __init__(
         self,
-        model: VAE,
+        model: Model,
         objective: Objective,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         schedule: Schedule,

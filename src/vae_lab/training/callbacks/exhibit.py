@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.training.loggers import TensorBoard
 
 NOISE_SEED = 0
@@ -46,7 +46,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         self.num_images = num_images
         self.epochs_done = 0
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Drawn | None:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Drawn | None:
         """Return what there is to show, or None if this model has no such thing.
 
         Args:
@@ -85,7 +85,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> Drawn | None:
         """Draw with fixed noise; leave random state and training mode as they were."""
-        model = cast(VAE, pl_module.model)
+        model = cast(Model, pl_module.model)
         datamodule = cast(Any, trainer).datamodule
         images, labels = datamodule.examples(self.num_images)
         was_training = model.training

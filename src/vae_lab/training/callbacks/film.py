@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import films, plots
 from vae_lab.training.callbacks.exhibit import tensorboards
 from vae_lab.training.callbacks.picture import PictureCallback
@@ -50,7 +50,7 @@ class Film(PictureCallback):
         self._joined = 0  # frames of the film that was last shown
         self.coordinates = plots.plane_coordinates(size, "linear", extent)
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Draw one frame."""
         epoch = f"Epoch {self.epochs_done}"
         if model.latent_dim != PLANE:

@@ -6,14 +6,14 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 
 
 class Reconstruction(nn.Module):
     """The way of an image through the model, as a module: x → E[x|z] at the posterior mean."""
 
-    def __init__(self, model: VAE) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
@@ -32,7 +32,7 @@ class Graph(Exhibit[tuple[Reconstruction, Tensor]]):
         "a part."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> tuple[Reconstruction, Tensor]:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> tuple[Reconstruction, Tensor]:
         """Return the model and what to send through it."""
         return Reconstruction(model).eval(), images[:1]
 

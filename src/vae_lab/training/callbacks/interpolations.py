@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import journeys, plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -21,7 +21,7 @@ class Interpolations(PictureCallback):
         "posterior means, decoded. In a latent space without holes every one looks like a digit."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the lines; None if there is only one class."""
         means = model.encode(images).mean
         chosen = journeys.typical(means.cpu(), labels)

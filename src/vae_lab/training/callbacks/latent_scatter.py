@@ -3,7 +3,7 @@
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -18,7 +18,7 @@ class LatentScatter(PictureCallback):
         "dimensions these are the first two principal components."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Encode the examples."""
         title = f"Posterior means of {len(images):,} images"
         return plots.latent_scatter(model.encode(images).mean, labels, title)

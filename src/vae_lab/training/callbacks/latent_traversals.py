@@ -5,7 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae_lab.evaluation.activity import active_units
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import journeys, plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -30,7 +30,7 @@ class LatentTraversals(PictureCallback):
         "over images. A row that changes nothing carries nothing about this image."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the traversals; None if no dimension is active."""
         q = model.encode(images)
         means, codes = q.mean, q.sample()

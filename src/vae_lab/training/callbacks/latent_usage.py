@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae_lab.evaluation.activity import active_units
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -35,7 +35,7 @@ class LatentUsage(PictureCallback):
         self._active: Tensor | None = None
         self._active_units: int | None = None
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
         active = active_units(model.encode(images).mean)
         self._active_units = int(active.sum())

@@ -3,7 +3,7 @@
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -39,7 +39,7 @@ class Manifold(PictureCallback):
         self.spacing = spacing
         self.coordinates = plots.plane_coordinates(size, spacing, extent)
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image | None:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the grid."""
         if model.latent_dim != PLANE:
             return None

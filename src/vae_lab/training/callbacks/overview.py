@@ -3,7 +3,7 @@
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -17,7 +17,7 @@ class Overview(PictureCallback):
         "samples from the prior."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples and sample as many."""
         rows = {
             "originals": images,

@@ -3,8 +3,8 @@
 import lightning.pytorch as pl
 from torch import Tensor
 
+from vae_lab.model.contract import Model
 from vae_lab.model.distributions import DiagonalGaussian
-from vae_lab.model.vae import VAE
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 
 
@@ -19,7 +19,7 @@ class PosteriorHistograms(Exhibit[dict[str, Tensor]]):
         "image, 1, the prior's, where it says nothing. Both spikes at once are posterior collapse."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Encode the examples."""
         q = model.encode(images)
         return {"means": q.mean} | ({"scales": q.stddev} if isinstance(q, DiagonalGaussian) else {})

@@ -4,7 +4,7 @@ import lightning.pytorch as pl
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 
 LEAST_DIMENSIONS = 3
@@ -21,7 +21,7 @@ class Projector(Exhibit[tuple[Tensor, Tensor, Tensor]]):
         "than three dimensions the missing ones are 0."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encode the examples."""
         return model.encode(images).mean, labels, images
 

@@ -3,7 +3,7 @@
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -18,7 +18,7 @@ class Reconstructions(PictureCallback):
         "into the code."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples."""
         rows = {"originals": images, "reconstructions": model.reconstruct(images)}
         return plots.image_rows(rows, "What the latent code keeps of an image")

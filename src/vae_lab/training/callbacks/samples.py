@@ -3,7 +3,7 @@
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.model.vae import VAE
+from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.training.callbacks.picture import PictureCallback
 
@@ -18,6 +18,6 @@ class Samples(PictureCallback):
         "where no image is encoded."
     )
 
-    def draw(self, model: VAE, images: Tensor, labels: Tensor) -> Image.Image:
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Decode as many latents as there are examples."""
         return plots.image_grid(model.sample(len(images)), "Samples: z from the prior, decoded")

@@ -1,0 +1,139 @@
+"""What a model is to everything outside this room: images → a ``Draw``, latents → images.
+
+Shapes: B images, K samples per image, D latent dimensions, C×H×W pixels. Samples lead.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vae_lab.model.likelihoods import Likelihood
+from vae_lab.model.posteriors import Posterior
+
+
+@dataclass(frozen=True)
+class Draw:
+    """K samples z ~ q(z|x) per image and their log terms, in nats.
+
+    Attributes:
+        log_px: log p(x|z), (K, B).
+        log_pz: log p(z), (K, B).
+        log_qz: log q(z|x), (K, B).
+        kl: KL(q(z|x) ‖ p(z)), (B,): exact where a closed form exists, else the mean of
+            log q(z|x) − log p(z) over the K samples. Of several groups: each group's closed form,
+            given the groups above, averaged over the samples.
+        kl_per_dim: its share per latent dimension, (B, D), or None without a closed form; a channel
+            of a group below the top counts as one dimension.
+        z: the latents, (K, B, D), those of all groups side by side.
+        q: q(z|x), batch (B,), event (D,); None where the latents have several groups.
+        p: p(z), event (D,); None where the latents have several groups.
+    """
+
+    log_px: Tensor
+    log_pz: Tensor
+    log_qz: Tensor
+    kl: Tensor
+    kl_per_dim: Tensor | None
+    z: Tensor
+    q: Distribution | None
+    p: Distribution | None
+
+    @property
+    def log_w(self) -> Tensor:
+        """Log importance weights, log p(x, z) − log q(z|x), (K, B)."""
+        return self.log_px + self.log_pz - self.log_qz
+
+
+class Drawable(Protocol):
+    """All that importance sampling asks of a model."""
+
+    def condition(self, x: Tensor) -> Callable[[int], Draw]:
+        """Encode ``x`` (B, C, H, W) once; return the function K → draw."""
+        ...
+
+
+class NetworkFactory(Protocol):
+    """Builds a network once the shapes at its two ends are known."""
+
+    def __call__(self, *, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> nn.Module:
+        """Return a module that maps (B, *in_shape) to (B, *out_shape)."""
+        ...
+
+
+class Model(nn.Module):
+    """A latent-variable model of images: what everything outside is given.
+
+    Attributes:
+        image_shape: (C, H, W).
+        latent_dim: D; of several groups of latents, that of the top.
+        num_groups: how many groups of latents there are; above 1, ``encode`` and ``decode`` speak
+            of the top group, and those below take the means of their priors.
+        posterior: parameters → q(z|x), of the top group.
+        prior: ``encode`` → p(z), of the top group.
+        likelihood: features → p(x|z).
+    """
+
+    image_shape: tuple[int, ...]
+    latent_dim: int
+    num_groups = 1
+    posterior: Posterior
+    prior: nn.Module
+    likelihood: Likelihood
+
+    def encode(self, x: Tensor) -> Distribution:
+        """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""
+        raise NotImplementedError
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
+        raise NotImplementedError
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
+        raise NotImplementedError
+
+    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
+        """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W).
+
+        Args:
+            num_images: N.
+            temperature: what the prior's standard deviation is multiplied by, that of every group;
+                see ``tempered``.
+
+        Raises:
+            ValueError: if ``temperature`` is negative or not finite.
+        """
+        raise NotImplementedError
+
+    def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
+        """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
+        raise NotImplementedError
+
+    def draw(self, x: Tensor, num_samples: int, path_gradient: bool = False) -> Draw:
+        """Sample K = ``num_samples`` latents for each image of ``x`` (B, C, H, W).
+
+        Gradients flow through the samples where the posterior is reparameterised.
+
+        Args:
+            x: images.
+            num_samples: K.
+            path_gradient: whether ``log_qz`` passes gradients through the samples alone, and none
+                through the parameters of q (Roeder et al. 2017, arXiv:1703.09194).
+
+        Raises:
+            ValueError: if ``num_samples`` is less than 1, or ``path_gradient`` is asked of a model
+                with several groups.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        return self.condition(x, path_gradient)(num_samples)
+
+
+def in_full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocasting: bfloat16 has too few digits for densities."""
+    return torch.autocast(x.device.type, enabled=False)
