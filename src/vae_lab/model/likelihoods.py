@@ -1,10 +1,12 @@
 """Likelihoods: the decoder's output → p(x|z).
 
-A likelihood is a module whose ``forward`` maps features, shape (..., C, H, W), to a distribution
-with event shape (C, H, W), so that ``log_prob`` sums over pixels: nats per image. Its ``mean`` is
-the picture to show.
+To add one, write a subclass of ``Likelihood``, here or in a file of its own, and
+``conf/likelihood/<name>.yaml``::
 
-Each declares the ``pixels`` it can score, ``"binary"`` or ``"grey"``.
+    # @package model.likelihood
+    _target_: vae_lab.model.<file>.<Class>
+
+``likelihood=<name>`` then selects it.
 """
 
 from typing import Literal
@@ -28,6 +30,9 @@ Pixels = Literal["binary", "grey"]
 class Likelihood(nn.Module):
     """What every likelihood offers.
 
+    The distribution that it returns has to have ``log_prob``, summed over pixels (nats per image),
+    and ``mean``, the picture to show.
+
     Attributes:
         pixels: the data under which ``log_prob`` is the logarithm of a probability (density).
         parameters_per_pixel: how many features the decoder delivers per pixel and channel.
@@ -39,7 +44,7 @@ class Likelihood(nn.Module):
     is_density = True
 
     def forward(self, features: Tensor) -> Distribution:
-        """Map features (..., C, H, W) to p(x|z): event (C, H, W)."""
+        """Map features (..., C · parameters_per_pixel, H, W) to p(x|z): event (C, H, W)."""
         raise NotImplementedError
 
     def caveat(self, pixels: Pixels) -> str | None:

@@ -40,4 +40,4 @@ class Capacity(Objective):
         capacity = self.capacity(epoch)
         excess = draw.kl - capacity
         value = parts["reconstruction"] - self.gamma * excess.mean().sign().detach() * excess
-        return Bound(value, value.mean(), parts, {"capacity": capacity})
+        return Bound(value, parts, {"capacity": capacity})

@@ -34,4 +34,4 @@ class FreeBits(Objective):
         is_charged = kl.mean(0) > self.free_nats
         charge = torch.where(is_charged, kl, kl.new_tensor(self.free_nats)).sum(-1)
         value = parts["reconstruction"] - charge
-        return Bound(value, value.mean(), parts)
+        return Bound(value, parts)
