@@ -28,7 +28,7 @@ def draw_of_posteriors(means, log_scale, num_samples=3):
     z, log_qz = rsample_and_log_prob(q, num_samples)
     log_pz = p.log_prob(z)
     kl = (log_qz - log_pz).mean(0)
-    return Draw(torch.zeros_like(log_pz), log_pz, log_qz, kl, None, z, q, p)
+    return Draw(torch.zeros_like(log_pz), log_pz, log_qz, kl[:, None], False, z, q, p)
 
 
 def test_the_three_terms_sum_to_the_sampled_kl_of_every_image(draw):
@@ -109,7 +109,7 @@ def test_permuting_the_batch_permutes_the_value(draw):
     order = torch.tensor([3, 0, 4, 1, 2])
     q = DiagonalGaussian(draw.q.mean[order], draw.q.log_scale[order])
     terms = (term[:, order] for term in (draw.log_px, draw.log_pz, draw.log_qz))
-    permuted = Draw(*terms, draw.kl[order], draw.kl_per_dim[order], draw.z[:, order], q, draw.p)
+    permuted = Draw(*terms, draw.kl_per_unit[order], True, draw.z[:, order], q, draw.p)
     objective = BetaTCVAE(1.0, 6.0, 1.0, num_samples=3)
     torch.testing.assert_close(objective(permuted, 0.0).value, objective(draw, 0.0).value[order])
 

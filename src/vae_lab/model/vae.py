@@ -94,8 +94,8 @@ class VAE(Model):
             log_pz = p.log_prob(z)
         log_px = self.decode(z).log_prob(x)
         per_dim = kl_per_dim(q, p)
-        kl = (log_qz - log_pz).mean(0) if per_dim is None else per_dim.sum(-1)
-        return Draw(log_px, log_pz, log_qz, kl, per_dim, z, q, p)
+        units = (log_qz - log_pz).mean(0)[:, None] if per_dim is None else per_dim
+        return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
 
     def _parameters_of(self, x: Tensor) -> Tensor:
         # .to: in mixed precision a network answers in few digits, too few for densities

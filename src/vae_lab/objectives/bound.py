@@ -68,6 +68,10 @@ class Objective:
                 "posterior=deterministic has no KL; it goes with objective=autoencoder"
             )
 
+    def caveat(self, model: Model) -> str | None:
+        """Say what one should know of asking this of ``model``, or None if there is nothing."""
+        return None
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Judge ``draw``, of a model that ``check`` lets pass.
 

@@ -68,8 +68,8 @@ class VAEModule(pl.LightningModule):
         self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
         self._count = 0
         caveat = model.likelihood.caveat(pixels)
-        if caveat is not None:
-            rank_zero_warn(caveat)
+        for warning in filter(None, (caveat, objective.caveat(model))):
+            rank_zero_warn(warning)
         self._is_likelihood = caveat is None
         self._suffix = model.likelihood.suffix(pixels)
 
