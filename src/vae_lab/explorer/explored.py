@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data import ImageDataModule
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
@@ -60,7 +60,7 @@ class ExploredRun:
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
             )
-        data: MNISTDataModule = rundir.instantiate(config.data)
+        data: ImageDataModule = rundir.instantiate(config.data)
         data.prepare_data()
         data.setup("test")
         images = data.images("test", DIGITS)

@@ -8,7 +8,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data import ImageDataModule
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.model.vae import VAE
 from vae_lab.objectives import Autoencoder
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Experiment:
     """Everything that a configuration describes, built."""
 
-    datamodule: MNISTDataModule
+    datamodule: ImageDataModule
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
@@ -58,7 +58,9 @@ def build(cfg: DictConfig) -> Experiment:
     """
     _check_values(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.data)
+    datamodule: ImageDataModule = instantiate(cfg.data)
+    if cfg.callbacks.get("early_stopping") and not datamodule.validates:
+        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     module = VAEModule(
         model=instantiate(cfg.model),
         objective=instantiate(cfg.objective),
@@ -70,7 +72,7 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
     )
     _check_parts(cfg, module)
-    validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
+    validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
     monitor = module.metric_name(cfg.monitor) if validates else None
     cfg.monitor = monitor
     stopwatch = Stopwatch()
@@ -118,8 +120,6 @@ def _check_values(cfg: DictConfig) -> None:
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
-    if cfg.callbacks.get("early_stopping") and not cfg.data.val_size:
-        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     cores, devices = processor_cores(), cfg.trainer.devices
     if cfg.trainer.accelerator == "cpu" and isinstance(devices, int) and devices > cores:
         raise ValueError(

@@ -124,7 +124,7 @@ class TensorBoard(TensorBoardLogger):
         self._write(histogram(tag, values.cpu().float().numpy(), bins), description, step)
 
     @rank_zero_only
-    def log_embedding(self, points: Tensor, labels: list[int], images: Tensor) -> None:
+    def log_embedding(self, points: Tensor, labels: list[str], images: Tensor) -> None:
         """Show points (N, D) with labels and images (N, C, H, W) in the projector.
 
         They replace what was there, and lie in the folder ``00000/default``.
