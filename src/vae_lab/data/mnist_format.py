@@ -28,7 +28,7 @@ class MNISTDataModule(ImageDataModule):
         super().__init__(**options)
         if dataset not in DATASETS:
             raise ValueError(f"data.dataset must be one of {', '.join(DATASETS)}, got {dataset}")
-        self.name = dataset
+        self.name = self.dataset = dataset
         self.is_mnist = dataset == "MNIST"
         self.source = getattr(datasets, dataset)
         self.class_names = [name.partition(" - ")[0] for name in self.source.classes]  # "0 - zero"
@@ -47,9 +47,9 @@ class MNISTDataModule(ImageDataModule):
         try:
             self.source(self.root, download=True)
         except (OSError, RuntimeError) as error:
-            folder = self.root / self.name / "raw"
+            folder = self.root / self.dataset / "raw"
             raise FileNotFoundError(
-                f"{self.name} is neither in {folder} nor can it be downloaded ({error}). Put "
+                f"{self.dataset} is neither in {folder} nor can it be downloaded ({error}). Put "
                 "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
                 f"t10k-labels-idx1-ubyte into {folder}"
             ) from error

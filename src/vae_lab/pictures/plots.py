@@ -110,8 +110,10 @@ def draw_scatter(
         class_names: what the classes are called; without, by their numbers.
         axis_names: of the two axes.
     """
-    names = {label: class_names[label] if class_names else str(label)
-             for label in labels.unique().tolist()}  # fmt: skip
+    names = {
+        label: class_names[int(label)] if class_names else str(label)
+        for label in labels.unique().tolist()
+    }
     frame = "circle" if max(map(len, names.values())) <= SHORT else "round"
     for label, name in names.items():
         chosen = points[labels == label]

@@ -1,9 +1,10 @@
 /** What lies still on the plane: rules, numbers, and the test digits coloured by class. */
 
-import { disc } from "./marks.js";
+import { badge } from "./marks.js";
 
 const FAINT = 0.07;
 const STRONG = 0.72;
+const ROUND = 0.6; // of a disc's width: longer names widen it
 
 /**
  * @param context of a canvas in CSS pixels.
@@ -48,11 +49,13 @@ function drawRules(context, style, frame) {
     context.textAlign = "center";
     context.fillText(signed(x), column, row + 15);
   }
-  for (const y of frame.isFlat ? Array(10).keys() : ticks(bottom, top)) {
+  for (const y of frame.isFlat ? frame.classes.keys() : ticks(bottom, top)) {
     const [column, row] = frame.toScreen([left, y]);
     rule(context, style, y === 0 && !frame.isFlat, [column, row], frame.toScreen([right, y]));
-    context.textAlign = "right";
-    context.fillText(signed(y), column - 6, row + 4);
+    const text = frame.isFlat ? frame.classes[y] : signed(y);
+    const fits = context.measureText(text).width < column - 6;
+    context.textAlign = fits ? "right" : "left";
+    context.fillText(text, ...(fits ? [column - 6, row + 4] : [column + 4, row - 4]));
   }
   context.fillStyle = style.getPropertyValue("--text");
   context.font = `600 12px ${style.fontFamily}`;
@@ -72,7 +75,7 @@ function rule(context, style, isZero, from, to) {
   context.stroke();
 }
 
-/** Write each class at its median, so that no one has to tell ten colours apart. */
+/** Write each class at its median, so that no one has to tell many colours apart. */
 function drawNames(context, style, places, { frame, digits, colors, only }) {
   const names = colors
     .map((color, label) => ({ color, label, mine: places.filter((_, i) => digits.labels[i] === label) }))
@@ -80,12 +83,14 @@ function drawNames(context, style, places, { frame, digits, colors, only }) {
     .map(({ color, label, mine }) => ({ color, label, place: [0, 1].map((axis) => median(mine, axis)) }));
   const size = Math.min(25, Math.max(19, frame.width / 18));
   keepApart(names.map(({ place }) => place), size);
+  context.font = `700 ${size / 1.9}px ${style.fontFamily}`;
+  context.textAlign = "center";
   for (const { color, label, place } of names) {
-    disc(context, ...place, size / 2 - 1, style.getPropertyValue("--surface"), color);
+    const name = frame.classes[label];
+    const spare = Math.max(0, context.measureText(name).width - size * ROUND);
+    badge(context, ...place, size / 2 - 1, spare, style.getPropertyValue("--surface"), color);
     context.fillStyle = style.getPropertyValue("--text");
-    context.font = `700 ${size / 1.9}px ${style.fontFamily}`;
-    context.textAlign = "center";
-    context.fillText(label, place[0], place[1] + size / 5.5);
+    context.fillText(name, place[0], place[1] + size / 5.5);
   }
 }
 
