@@ -25,7 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from vae_lab.explorer.explored import ExploredRun, describe_classes
-from vae_lab.explorer.guards import BoundedBodies, ForbiddingHeaders
+from vae_lab.explorer.guards import LARGEST_BODY, BoundedBodies, ForbiddingHeaders
 from vae_lab.explorer.messages import Latents, Picture
 
 PAGE = Path(__file__).with_name("static")
@@ -41,7 +41,8 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
             its own name lead here is refused.
     """
     app = FastAPI(title="vae-lab explorer", openapi_url=None)
-    app.add_middleware(BoundedBodies)
+    largest_image = max(math.prod(run.model.image_shape) for run in explored)
+    app.add_middleware(BoundedBodies, largest=max(LARGEST_BODY, 2 * largest_image))  # in base64
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(ForbiddingHeaders)
     app.add_exception_handler(RequestValidationError, _name_the_field)
@@ -77,9 +78,8 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
         chosen = _choose(explored, run)
         expected, got = math.prod(chosen.model.image_shape), len(picture.pixels)
         if got != expected:
-            raise _refusal(
-                f"takes {expected} bytes, one per pixel and channel, got {got}", "pixels"
-            )
+            message = f"takes {expected} bytes, one per pixel and channel, got {got}"
+            raise _refusal(message, "pixels")
         return chosen.encode(picture.pixels)
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))

@@ -212,7 +212,7 @@ def open_runs(run_dirs: list[Path]) -> list[ExploredRun]:
     shapes = sorted({run.model.image_shape for run in explored})
     if len(shapes) > 1:
         raise ValueError(
-            f"runs side by side are given the same image, and these take {shapes[0]} and {shapes[1]}"
+            f"runs side by side get the same image, and these take {shapes[0]} and {shapes[1]}"
         )
     return explored
 
