@@ -49,17 +49,19 @@ function drawRules(context, style, frame) {
     context.textAlign = "center";
     context.fillText(signed(x), column, row + 15);
   }
+  const room = frame.toScreen([left, 0])[0] - 6;
+  const fits = !frame.isFlat || frame.classes.every((name) => context.measureText(name).width < room);
   for (const y of frame.isFlat ? frame.classes.keys() : ticks(bottom, top)) {
     const [column, row] = frame.toScreen([left, y]);
     rule(context, style, y === 0 && !frame.isFlat, [column, row], frame.toScreen([right, y]));
     const text = frame.isFlat ? frame.classes[y] : signed(y);
-    const fits = context.measureText(text).width < column - 6;
     context.textAlign = fits ? "right" : "left";
     context.fillText(text, ...(fits ? [column - 6, row + 4] : [column + 4, row - 4]));
   }
   context.fillStyle = style.getPropertyValue("--text");
   context.font = `600 12px ${style.fontFamily}`;
   const [end, floor] = frame.toScreen([right, bottom]);
+  context.textAlign = "right";
   context.fillText(frame.plane[0].name, end, floor + 36);
   const [start, ceiling] = frame.toScreen([left, top]);
   context.textAlign = "left";
@@ -82,30 +84,36 @@ function drawNames(context, style, places, { frame, digits, colors, only }) {
     .filter(({ label, mine }) => mine.length && (only === null || only === label))
     .map(({ color, label, mine }) => ({ color, label, place: [0, 1].map((axis) => median(mine, axis)) }));
   const size = Math.min(25, Math.max(19, frame.width / 18));
-  keepApart(names.map(({ place }) => place), size);
   context.font = `700 ${size / 1.9}px ${style.fontFamily}`;
   context.textAlign = "center";
-  for (const { color, label, place } of names) {
-    const name = frame.classes[label];
-    const spare = Math.max(0, context.measureText(name).width - size * ROUND);
-    badge(context, ...place, size / 2 - 1, spare, style.getPropertyValue("--surface"), color);
+  const spares = names.map(({ label }) =>
+    Math.max(0, context.measureText(frame.classes[label]).width - size * ROUND),
+  );
+  keepApart(
+    names.map(({ place }) => place),
+    spares.map((spare) => [size + spare, size]),
+  );
+  for (const [i, { color, label, place }] of names.entries()) {
+    badge(context, ...place, size / 2 - 1, spares[i], style.getPropertyValue("--surface"), color);
     context.fillStyle = style.getPropertyValue("--text");
-    context.fillText(name, place[0], place[1] + size / 5.5);
+    context.fillText(frame.classes[label], place[0], place[1] + size / 5.5);
   }
 }
 
-/** Push places apart, in place, until none are nearer than `least`. */
-function keepApart(places, least) {
+/** Push places apart, in place, until what stands there, of sizes [width, height], hardly overlaps. */
+function keepApart(places, sizes) {
   for (let round = 0; round < 50; round++) {
     for (const [i, one] of places.entries()) {
-      for (const other of places.slice(i + 1)) {
-        const away = one.map((value, axis) => value - other[axis] + (axis - 0.5) * 1e-3);
+      for (const [j, other] of places.entries()) {
+        if (j <= i) continue;
+        const least = [0, 1].map((axis) => (sizes[i][axis] + sizes[j][axis]) / 2);
+        const away = one.map((value, axis) => (value - other[axis] + (axis - 0.5) * 1e-3) / least[axis]);
         const distance = Math.hypot(...away);
-        if (distance >= least) continue;
-        const push = away.map((value) => (value / distance) * (least - distance) * 0.5);
-        push.forEach((value, axis) => {
-          one[axis] += value;
-          other[axis] -= value;
+        if (distance >= 1) continue;
+        away.forEach((value, axis) => {
+          const push = (value / distance) * (1 - distance) * 0.5 * least[axis];
+          one[axis] += push;
+          other[axis] -= push;
         });
       }
     }
