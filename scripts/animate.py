@@ -9,13 +9,13 @@ Learning is shown by the frames that a run with callbacks=film keeps; it may be 
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data import ImageDataModule
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys
 from vae_lab.runs import rundir
@@ -27,13 +27,13 @@ SECONDS_PER_STEP = 0.08
 LONGEST_CAPTION = 3  # numbers
 
 
-def codes_of(run: Path, model: Model) -> tuple[Tensor, Tensor]:
-    """Return the posterior means (N, D) of the run's examples, and their classes (N,)."""
-    data: MNISTDataModule = rundir.instantiate(rundir.load_config(run).data)
+def codes_of(run: Path, model: Model) -> tuple[Tensor, Tensor, Sequence[str]]:
+    """Return the posterior means (N, D) of the run's examples, their classes (N,), and names."""
+    data: ImageDataModule = rundir.instantiate(rundir.load_config(run).data)
     data.prepare_data()
     data.setup("fit")
     images, labels = data.examples(IMAGES)
-    return model.encode(images).mean, labels
+    return model.encode(images).mean, labels, data.class_names
 
 
 def learning(run: Path) -> films.Film:
@@ -44,31 +44,37 @@ def learning(run: Path) -> films.Film:
 def walk(run: Path) -> films.Film:
     """Walk along a closed path through the region where the codes lie."""
     model = rundir.load_model(run)
-    codes, labels = codes_of(run, model)
+    codes, labels, class_names = codes_of(run, model)
     path = journeys.closed_walk(codes, WALK_STEPS)
     captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
     is_short = model.latent_dim <= LONGEST_CAPTION
-    return travel(model, codes, labels, path, captions if is_short else ["decoded"] * len(path))
+    captions = captions if is_short else ["decoded"] * len(path)
+    return travel(model, codes, labels, class_names, path, captions)
 
 
 def interpolation(run: Path) -> films.Film:
     """Go from a typical image of each class to one of the next, and back to the first."""
     model = rundir.load_model(run)
-    codes, labels = codes_of(run, model)
+    codes, labels, class_names = codes_of(run, model)
     chosen = journeys.typical(codes, labels)
     path = journeys.round_trip(codes[chosen], LEG_STEPS, journeys.straight, rest=REST_STEPS)
-    names = [str(labels[index].item()) for index in chosen]
+    names = [class_names[int(label)] for label in labels[chosen]]
     captions = []
     for start, end in zip(names, [*names[1:], names[0]], strict=True):
         captions += [start] * REST_STEPS + [f"{start} → {end}"] * LEG_STEPS
-    return travel(model, codes, labels, path, captions)
+    return travel(model, codes, labels, class_names, path, captions)
 
 
 def travel(
-    model: Model, codes: Tensor, labels: Tensor, path: Tensor, captions: list[str]
+    model: Model,
+    codes: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    path: Tensor,
+    captions: list[str],
 ) -> films.Film:
     """Film a journey along ``path`` (S, D)."""
-    frames = films.journey(codes, labels, path, model.decode(path).mean, captions)
+    frames = films.journey(codes, labels, class_names, path, model.decode(path).mean, captions)
     return films.Film(frames, SECONDS_PER_STEP, SECONDS_PER_STEP)
 
 

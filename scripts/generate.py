@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import vae_lab
-from vae_lab.data import MNISTDataModule, Split
+from vae_lab.data import ImageDataModule, Split
 from vae_lab.pictures import plots
 from vae_lab.runs import rundir
 from vae_lab.trained.loaded import TrainedVAE
@@ -49,7 +49,7 @@ def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Ima
 
 
 def reconstruction(
-    trained: TrainedVAE, data: MNISTDataModule, split: Split, count: int
+    trained: TrainedVAE, data: ImageDataModule, split: Split, count: int
 ) -> Image.Image:
     """Show images of a split over their reconstructions."""
     data.prepare_data()

@@ -8,7 +8,7 @@ from idx_files import write_numbered_images
 from ladder_models import ladder
 from torch import nn
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data.mnist_format import MNISTDataModule
 from vae_lab.evaluation import scoring
 from vae_lab.evaluation.likelihood import ImportanceEstimate
 from vae_lab.model.likelihoods import Bernoulli, DiscretizedLogistic, Normal

@@ -6,7 +6,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data import ImageDataModule
 from vae_lab.runs import rundir
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -26,13 +26,15 @@ def write_run(folder: Path, data_root: Path, *overrides: str, steps: int = 0) ->
     (folder / ".hydra").mkdir(parents=True)
     OmegaConf.save(config, folder / rundir.CONFIG)
     (folder / "checkpoints").mkdir()
-    torch.save({"epoch": 0, "state_dict": state}, folder / "checkpoints" / "best.ckpt")
+    pixels = rundir.instantiate(config.data).pixels
+    checkpoint = {"epoch": 0, "pixels": pixels, "state_dict": state}
+    torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
     return folder
 
 
 def train(model: torch.nn.Module, config: DictConfig, steps: int) -> None:
     """Maximise the run's objective, without Lightning and all that it writes."""
-    data: MNISTDataModule = rundir.instantiate(config.data)
+    data: ImageDataModule = rundir.instantiate(config.data)
     data.setup("fit")
     images = data.images("train", steps * BATCH)
     objective = rundir.instantiate(config.objective)

@@ -23,5 +23,7 @@ def write_run(folder: Path, *overrides: str) -> Path:
         (folder / name).mkdir(parents=True)
     OmegaConf.save(config, folder / ".hydra" / "config.yaml")
     state = {f"model.{name}": weight for name, weight in weights.items()}
-    torch.save({"epoch": 0, "state_dict": state}, folder / "checkpoints" / "best.ckpt")
+    pixels = rundir.instantiate(config.data).pixels
+    checkpoint = {"epoch": 0, "pixels": pixels, "state_dict": state}
+    torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
     return folder

@@ -18,8 +18,8 @@ from vae_lab.runs import rundir
 from vae_lab.trained.loaded import TrainedVAE
 
 
-def trained(model, binarization="dynamic"):
-    return TrainedVAE(model, {"data": {"binarization": binarization}}).eval()
+def trained(model, pixels="binary"):
+    return TrainedVAE(model, {"pixels": pixels}).eval()
 
 
 @pytest.fixture(params=["flat", "ladder"])
@@ -131,7 +131,7 @@ def test_a_lower_temperature_leaves_less_variety(some):
 
 
 def test_log_prob_is_exact_where_the_posterior_is():
-    opened = trained(linear_gaussian("diagonal"), binarization="none")
+    opened = trained(linear_gaussian("diagonal"), "grey")
     images = torch.rand(5, *opened.image_shape, dtype=torch.float64)
     with torch.no_grad():
         expected = exact_log_px(opened.model, images)

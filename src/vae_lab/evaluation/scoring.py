@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_lab.data import MNISTDataModule, Split
+from vae_lab.data import ImageDataModule, Split
 from vae_lab.evaluation.figures import Figure, mean_over_images
 from vae_lab.evaluation.information import information, reconstruction_error
 from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
@@ -19,7 +19,7 @@ BATCH = 1000
 
 def measure(
     model: Model,
-    data: MNISTDataModule,
+    data: ImageDataModule,
     split: Split,
     num_samples: int,
     device: torch.device,
@@ -41,7 +41,7 @@ def measure(
                 model, on_device, num_samples, lambda done: on_progress(done, len(images))
             )
             figures |= likelihood_figures(estimate, num_samples, model)
-        if data.dataset == "MNIST":
+        if data.is_mnist:
             with torch.no_grad():
                 generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
             figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))

@@ -13,8 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from vae_lab.explorer.explored import PLANE, ExploredRun
-from vae_lab.pictures import plots
+from vae_lab.explorer.explored import PLANE, ExploredRun, describe_classes
 
 PAGE = Path(__file__).with_name("static")
 SIZE = 41  # points decoded per axis
@@ -31,7 +30,8 @@ def page(explored: Sequence[ExploredRun]) -> str:
     Of each run the plane that is shown first is decoded on a grid; the page interpolates between
     its points. It cannot encode.
     """
-    data = json.dumps({"colors": plots.CLASS_COLORS, "runs": [embed(run) for run in explored]})
+    runs = [embed(run) for run in explored]
+    data = json.dumps(describe_classes(explored) | {"runs": runs})
     data = data.replace("<", "\\u003c")  # a name might end the script
     icon = base64.b64encode((PAGE / "icon.svg").read_bytes()).decode()
     script = "\n".join(bundle("explorer.js"))
@@ -84,9 +84,11 @@ def embed(run: ExploredRun) -> dict[str, Any]:
 
 def mosaic(run: ExploredRun, axes: list[dict[str, Any]]) -> str:
     """Return the plane of ``axes`` decoded on a grid, as the URL of a PNG."""
-    images = make_grid(run.decode(latents_on(run, axes)), nrow=SIZE, padding=0)[0]
+    tiles = run.decode(latents_on(run, axes))
+    images = make_grid(tiles, nrow=SIZE, padding=0)  # three channels, whatever the tiles have
+    shown = images[0] if tiles.shape[1] == 1 else images.permute(1, 2, 0)
     buffer = io.BytesIO()
-    Image.fromarray(images.numpy()).save(buffer, "PNG", optimize=True)
+    Image.fromarray(shown.contiguous().numpy()).save(buffer, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

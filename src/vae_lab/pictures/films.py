@@ -70,13 +70,19 @@ class Film:
 
 
 def journey(
-    codes: Tensor, labels: Tensor, path: Tensor, images: Tensor, captions: Sequence[str]
+    codes: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    path: Tensor,
+    images: Tensor,
+    captions: Sequence[str],
 ) -> list[Image.Image]:
     """Show a point that travels among the codes, beside what is decoded there.
 
     Args:
         codes: posterior means, (N, D); more than two dimensions by their principal components.
         labels: class of each, (N,).
+        class_names: what the classes are called.
         path: where the point is, (S, D).
         images: decoded there, (S, C, H, W) in [0, 1].
         captions: of each image.
@@ -86,13 +92,13 @@ def journey(
     """
     count = len(codes)
     between_classes = torch.full((len(path),), labels.float().mean().item())
-    points, names = plots.project_to_plane(
+    points, axis_names = plots.project_to_plane(
         torch.cat([codes, path]).cpu().float(), torch.cat([labels.cpu().float(), between_classes])
     )
     layout = ConstrainedLayoutEngine(h_pad=0.15)
     figure = Figure(figsize=FRAME_INCHES, dpi=FRAME_DPI, layout=layout)
     plane, screen = figure.subplots(1, 2)
-    plots.draw_scatter(plane, points[:count], labels.cpu(), names)
+    plots.draw_scatter(plane, points[:count], labels.cpu(), class_names, axis_names)
     plane.plot(*points[count:].T.numpy(), color="black", linewidth=1)
     (traveller,) = plane.plot(
         [], [], "o", markersize=13, mfc="white", mec="black", mew=3, animated=True

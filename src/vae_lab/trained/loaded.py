@@ -34,8 +34,8 @@ class TrainedVAE(nn.Module):
     Args:
         model: in evaluation mode.
         config: how it came about, as dictionaries, lists, numbers and strings: ``name``, ``seed``,
-            ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration, and
-            ``vae_lab_version``.
+            ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration,
+            ``pixels``, ``"binary"`` or ``"grey"``, and ``vae_lab_version``.
     """
 
     model: Model
@@ -58,8 +58,7 @@ class TrainedVAE(nn.Module):
     @property
     def pixels(self) -> Pixels:
         """What the model was trained on: ``"binary"`` or ``"grey"``."""
-        # as MNISTDataModule.pixels has it, without loading Lightning, which takes seconds
-        return "grey" if self.config["data"]["binarization"] == "none" else "binary"
+        return self.config["pixels"]
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Distribution:
@@ -170,5 +169,7 @@ def open_run(run_dir: str | os.PathLike[str]) -> TrainedVAE:
     model = rundir.load_model(Path(run_dir))
     complete = rundir.to_plain(rundir.load_config(Path(run_dir)))
     config = {key: complete[key] for key in DESCRIPTION}
-    del config["data"]["root"]
+    config["data"].pop("root", None)
+    # not asked of the data themselves: that would load Lightning, which takes seconds
+    config["pixels"] = rundir.load_checkpoint(rundir.find_checkpoint(Path(run_dir)))["pixels"]
     return TrainedVAE(model, config | {"vae_lab_version": version("vae-lab")}).eval()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vae_lab.data import MNISTDataModule, Split
+from vae_lab.data import ImageDataModule, Split
 from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.evaluation.record import FORMAT, VERSION
 from vae_lab.evaluation.scoring import measure
@@ -42,16 +42,19 @@ def score_run(
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
-        ValueError: if ``num_samples`` is less than 1, or the configuration does not fit.
+        ValueError: if ``num_samples`` is less than 1, the configuration does not fit, or the run
+            was trained on data that have no ``dataset`` to change.
     """
     if num_samples < 1:
         raise ValueError(f"--num-samples must be at least 1, got {num_samples}")
     began = time.time()
     config = rundir.load_config(run_dir)
     if dataset is not None:
+        if "dataset" not in config.data:
+            raise ValueError(f"--data is for runs on MNIST's format, and {run_dir} is none")
         config.data.dataset = dataset
     model = rundir.load_model(run_dir).to(device)
-    data: MNISTDataModule = rundir.instantiate(config.data)
+    data: ImageDataModule = rundir.instantiate(config.data)
     data.prepare_data()
     for stage in ("fit", "test"):
         data.setup(stage)
@@ -68,11 +71,11 @@ def score_run(
         "run": run,
         "published": rundir.to_plain(config.get("published")) if is_as_published else None,
         "protocol": {
-            "dataset": config.data.dataset,
+            "dataset": data.name,
             "split": split,
             "images": len(data.splits[split]),
             "training_images": len(data.splits["train"]),
-            "binarization": config.data.binarization,
+            "binarization": data.binarization,
             "num_samples": num_samples,
             "seed": seed,
         },

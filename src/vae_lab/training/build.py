@@ -9,7 +9,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data import ImageDataModule
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.rundir import instantiate
 from vae_lab.training.callbacks.album import Album
@@ -34,7 +34,7 @@ class Experiment:
     """
 
     config: DictConfig
-    datamodule: MNISTDataModule
+    datamodule: ImageDataModule
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
@@ -65,7 +65,9 @@ def build(cfg: DictConfig) -> Experiment:
     """
     _check_values(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.data)
+    datamodule: ImageDataModule = instantiate(cfg.data)
+    if cfg.callbacks.get("early_stopping") and not datamodule.validates:
+        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     module = VAEModule(
         model=instantiate(cfg.model),
         objective=instantiate(cfg.objective),
@@ -77,7 +79,7 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
     )
     _check_parts(cfg, module)
-    validates = bool(cfg.data.val_size) and cfg.trainer.get("limit_val_batches") != 0
+    validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
     monitor = module.metric_name(cfg.monitor or f"val/{module.objective.monitored}")
     cfg = copy.deepcopy(cfg)
     cfg.monitor = monitor if validates else None
@@ -126,8 +128,6 @@ def _check_values(cfg: DictConfig) -> None:
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
-    if cfg.callbacks.get("early_stopping") and not cfg.data.val_size:
-        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     cores, devices = processor_cores(), cfg.trainer.devices
     if cfg.trainer.accelerator == "cpu" and isinstance(devices, int) and devices > cores:
         raise ValueError(

@@ -18,6 +18,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
 )
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.utils.tensorboard.summary import histogram, hparams
 
 from vae_lab.files import write_atomically
@@ -124,14 +125,17 @@ class TensorBoard(TensorBoardLogger):
         self._write(histogram(tag, values.cpu().float().numpy(), bins), description, step)
 
     @rank_zero_only
-    def log_embedding(self, points: Tensor, labels: list[int], images: Tensor) -> None:
+    def log_embedding(self, points: Tensor, labels: list[str], images: Tensor) -> None:
         """Show points (N, D) with labels and images (N, C, H, W) in the projector.
 
         They replace what was there, and lie in the folder ``00000/default``.
         """
         folder = Path(self.log_dir) / "00000" / "default"
         shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
-        self.experiment.add_embedding(points, labels, images)
+        height, width = images.shape[2:]
+        sides = (height - width, width - height)  # torch arranges squares alone
+        black = [part for side in sides for part in (max(side, 0) // 2, (max(side, 0) + 1) // 2)]
+        self.experiment.add_embedding(points, labels, pad(images, black))
 
     def _write(self, summary: Summary, description: str, step: int) -> None:
         for value in summary.value:

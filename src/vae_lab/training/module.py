@@ -62,6 +62,7 @@ class VAEModule(pl.LightningModule):
         self.objective = objective
         self.optimizer = optimizer
         self.schedule = schedule
+        self.pixels = pixels
         self.nll_samples = nll_samples
         self.seed = seed
         self._draw = torch.compile(model.draw) if compile_model else model.draw
@@ -193,7 +194,8 @@ class VAEModule(pl.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the last validation's metrics, and the running means for a resumed run."""
+        """Add what the pixels are, the last validation's metrics, and, to resume, running means."""
+        checkpoint["pixels"] = self.pixels
         metrics = self.trainer.callback_metrics.items()
         checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
         checkpoint["train_means"] = {"sums": self._sums, "count": self._count}

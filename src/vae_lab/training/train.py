@@ -236,7 +236,7 @@ def _summarise(
         "images_per_second": stopwatch.images / stopwatch.elapsed if stopwatch.elapsed else 0.0,
         "parameters": sum(p.numel() for p in experiment.module.parameters()),
         "nll_samples": cfg.evaluation.num_samples,
-        "binarization": cfg.data.binarization,
+        "binarization": experiment.datamodule.binarization,
         "seed": cfg.seed,
         "dataset": experiment.datamodule.fingerprint(),
         "hardware": environment.hardware(trainer.strategy.root_device, trainer.world_size),

@@ -50,6 +50,7 @@ class Recorder(Exhibit):
 def draw(exhibit, model, images):
     torch.manual_seed(0)
     labels = torch.arange(len(images)) % 3
+    exhibit.class_names = ["shoe", "bag", "coat"]
     with torch.no_grad():
         return exhibit.draw(model, images, labels)
 
@@ -113,7 +114,7 @@ def test_interpolations_begin_and_end_with_images_and_their_codes(
         "vae_lab.pictures.plots.image_rows", lambda given, title, columns: rows.update(given)
     )
     draw(Interpolations("run", 1, 5), bernoulli_model, binary_images)
-    assert list(rows) == ["0 → 1", "1 → 2", "2 → 0"]
+    assert list(rows) == ["shoe → bag", "bag → coat", "coat → shoe"]
     for row in rows.values():
         start, end = row[0], row[-1]
         torch.testing.assert_close(row[1], bernoulli_model.reconstruct(start[None])[0])

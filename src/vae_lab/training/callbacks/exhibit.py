@@ -1,5 +1,6 @@
 """What everything that shows a model shares: when, on which images, and without leaving traces."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -29,6 +30,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
     Attributes:
         name: under which it stands in TensorBoard and in the run directory.
         description: what one sees there and how to read it, in Markdown.
+        class_names: what the labels are called, known while drawing.
         epochs_done: of training, when it was last shown.
 
     Raises:
@@ -37,6 +39,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
 
     name: str
     description: str
+    class_names: Sequence[str]
 
     def __init__(self, run_dir: str, every_n_epochs: int | None, num_images: int) -> None:
         for option, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
@@ -89,6 +92,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         model = cast(Model, pl_module.model)
         datamodule = cast(Any, trainer).datamodule
         images, labels = datamodule.examples(self.num_images)
+        self.class_names = datamodule.class_names
         was_training = model.training
         model.eval()
         try:

@@ -57,7 +57,10 @@ class Film(PictureCallback):
             samples = model.sample(len(self.coordinates) ** 2)
             return plots.image_grid(samples, f"{epoch}: samples, z from the prior, decoded")
         means = model.encode(images).mean
-        scatter = plots.latent_scatter(means, labels, f"{epoch}: posterior means", self.extent)
+        title = f"{epoch}: posterior means"
+        scatter = plots.latent_scatter(
+            means, labels, title, self.extent, class_names=self.class_names
+        )
         grid = plots.plane_grid(self.coordinates).to(images)
         decoded = model.decode(grid).mean
         return plots.beside(

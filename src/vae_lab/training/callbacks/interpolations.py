@@ -31,8 +31,9 @@ class Interpolations(PictureCallback):
         for start, end in zip(chosen.tolist(), chosen.roll(-1).tolist(), strict=True):
             way = model.decode(journeys.straight(means[start], means[end], STEPS)).mean
             row = torch.cat([images[start, None], way, images[end, None]])
-            rows[f"{labels[start]} → {labels[end]}"] = row
+            first, last = (self.class_names[int(labels[index])] for index in (start, end))
+            rows[f"{first} → {last}"] = row
         shares = [f"{share:.0%}" for share in torch.linspace(0, 1, STEPS).tolist()]
         return plots.image_rows(
-            rows, "From each digit to the next, in a straight line", ["image", *shares, "image"]
+            rows, "From each class to the next, in a straight line", ["image", *shares, "image"]
         )

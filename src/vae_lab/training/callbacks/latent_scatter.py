@@ -21,4 +21,5 @@ class LatentScatter(PictureCallback):
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Encode the examples."""
         title = f"Posterior means of {len(images):,} images"
-        return plots.latent_scatter(model.encode(images).mean, labels, title)
+        means = model.encode(images).mean
+        return plots.latent_scatter(means, labels, title, class_names=self.class_names)

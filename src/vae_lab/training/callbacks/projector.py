@@ -30,5 +30,6 @@ class Projector(Exhibit[tuple[Tensor, Tensor, Tensor]]):
         means, labels, images = (tensor.cpu() for tensor in drawn)
         missing = max(0, LEAST_DIMENSIONS - means.shape[1])
         for logger in tensorboards(trainer):
-            logger.log_embedding(pad(means.float(), (0, missing)), labels.tolist(), images)
+            names = [self.class_names[int(label)] for label in labels]
+            logger.log_embedding(pad(means.float(), (0, missing)), names, images)
             logger.experiment.add_text("projector", self.description, step)
