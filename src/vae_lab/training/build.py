@@ -14,10 +14,10 @@ from vae_lab.model.vae import VAE
 from vae_lab.objectives import Autoencoder
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.rundir import instantiate
-from vae_lab.training.callbacks.album import Album
 from vae_lab.training.callbacks.exhibit import Exhibit
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 from vae_lab.training.checkpoints import AtomicCheckpoints
+from vae_lab.training.lightning_speed import Album
 from vae_lab.training.module import VAEModule
 
 if TYPE_CHECKING:

@@ -1,10 +1,12 @@
-"""What everything that shows a model shares: when, on which images, and without leaving traces."""
+"""What everything that shows a model shares: when, on which images, and where it goes."""
 
+import io
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
+from PIL import Image
 from torch import Tensor
 
 from vae_lab.model.contract import Model
@@ -97,6 +99,34 @@ class Exhibit(pl.Callback, Generic[Drawn]):
                 return self.draw(model, images.to(pl_module.device, pl_module.dtype), labels)
         finally:
             model.train(was_training)
+
+
+class PictureCallback(Exhibit[Image.Image]):
+    """An exhibit that is a picture.
+
+    It goes to TensorBoard, with its description, and, replacing the one before, to
+    ``images/<name>.png``.
+    """
+
+    def scalars(self) -> dict[str, float]:
+        """Return numbers found while drawing the last picture, to be logged beside it."""
+        return {}
+
+    def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
+        """Write the picture to ``images/`` and TensorBoard, and what was found beside it."""
+        buffer = io.BytesIO()
+        drawn.save(buffer, "PNG")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{self.name}.png").write_bytes(buffer.getvalue())
+        for logger in tensorboards(trainer):
+            logger.log_picture(
+                f"images/{self.name}", buffer.getvalue(), drawn.size, self.description, step
+            )
+        if scalars := self.scalars():
+            split = cast(Any, trainer).datamodule.example_split
+            named = {f"{split}/{name}": value for name, value in scalars.items()}
+            for logger in trainer.loggers:
+                logger.log_metrics(named | {"epoch": trainer.current_epoch}, step)
 
 
 def tensorboards(trainer: pl.Trainer) -> list[TensorBoard]:

@@ -8,14 +8,13 @@ from torch import Tensor
 
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, plots
-from vae_lab.training.callbacks.exhibit import tensorboards
-from vae_lab.training.callbacks.picture import PictureCallback
+from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
+from vae_lab.training.callbacks.latent_space import PLANE
 
-PLANE = 2
 SECONDS_PER_FRAME, SECONDS_AT_END = 0.4, 2.0
 
 
-class Film(PictureCallback):
+class LearningFilm(Exhibit[Image.Image]):
     """Keeps a frame per epoch in ``images/film/`` and joins them in ``images/film.gif``.
 
     With two latents a frame shows the posterior means, on fixed axes, beside the decoded plane;
@@ -94,7 +93,7 @@ class Film(PictureCallback):
 
 def frames_folder(images: Path) -> Path:
     """Return where the frames of a run lie, given its folder of images."""
-    return images / Film.name
+    return images / LearningFilm.name
 
 
 def learning(images: Path) -> films.Film:
