@@ -84,7 +84,7 @@ def encoder_caveat(trained: TrainedVAE) -> str | None:
     if isinstance(q, DiagonalGaussian | Delta):
         return None
     return (
-        f"no encoder: the posterior {type(trained.model.posterior).__name__} is no normal "
+        f"no encoder: {type(trained.model.posterior).__name__} is no normal "
         "distribution with a mean and a log-variance; safetensors keep all of it"
     )
 
