@@ -29,7 +29,7 @@ from vae_lab.model.distributions import Delta, DiagonalGaussian
 from vae_lab.trained import pretrained
 from vae_lab.trained.loaded import TrainedVAE
 
-TOLERANCE = 1e-5  # of a difference, and in units of the number itself where that is above one
+TOLERANCE = 1e-5  # largest difference: absolute for numbers up to 1, relative for larger ones
 CHECKED = 5  # inputs that every exported file is tried on
 METADATA = "metadata.json"
 

@@ -42,7 +42,7 @@ class Experiment:
 
     @property
     def starts_processes(self) -> bool:
-        """Whether training would start further processes, each with the command line of this."""
+        """Whether training would start more processes, each with the command line of this one."""
         strategy = self.trainer.strategy
         if not isinstance(strategy, ParallelStrategy) or self.trainer.world_size == 1:
             return False
@@ -100,13 +100,13 @@ def _trial(cfg: DictConfig, monitor: str | None) -> "PruneTrial | None":
 
 
 def _plugins() -> list[object]:
-    # a scheduler's queue is the launcher's business: Lightning would ask for the job a second time
+    # the launcher queues a preempted job again; Lightning would queue it a second time
     is_slurm = SLURMEnvironment.detect()
     return [AtomicCheckpoints(), *([SLURMEnvironment(auto_requeue=False)] if is_slurm else [])]
 
 
 def _check_values(cfg: DictConfig) -> None:
-    """Refuse values that do not go together, or that others would refuse less clearly.
+    """Refuse values that do not go together, or that a library would refuse less clearly.
 
     Raises:
         ValueError: with what to do.

@@ -193,7 +193,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         checkpoint["train_means"] = {"sums": self._sums, "count": self._count}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the running means."""
+        """Go on from the running means of the run that is resumed."""
         means = checkpoint["train_means"]
         self._sums, self._count = means["sums"], means["count"]
 

@@ -113,7 +113,8 @@ class ContinuousBernoulliImage(LogitImage):
 class FittedNormal(Distribution):
     """Independent normal pixels, whose one variance is fitted to the images that are scored.
 
-    Batch (...), event (C, H, W). The logarithm of a maximum, not of a density.
+    Batch (...), event (C, H, W). ``log_prob`` is the logarithm of a maximum over variances, not of
+    a density.
 
     Args:
         mean: (..., C, H, W).

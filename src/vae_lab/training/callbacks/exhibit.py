@@ -28,9 +28,9 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         num_images: how many of the data module's examples are shown.
 
     Attributes:
-        name: under which it stands in TensorBoard and in the run directory.
+        name: its name in TensorBoard and in the run directory.
         description: what one sees there and how to read it, in Markdown.
-        epochs_done: of training, when it was last shown.
+        epochs_done: how many epochs of training were done when it was last shown.
 
     Raises:
         ValueError: if ``every_n_epochs`` or ``num_images`` is less than 1.
@@ -63,14 +63,14 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         raise NotImplementedError
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show if it is due; the last epoch follows at the end of training."""
+        """Show the model if it is due; after the last epoch, ``on_train_end`` does."""
         epoch = trainer.current_epoch + 1
         is_due = self.every_n_epochs is not None and epoch % self.every_n_epochs == 0
         if is_due and epoch != trainer.max_epochs:
             self._show(trainer, pl_module, epoch)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the trained model, unless training has ended early where it was just shown."""
+        """Show the trained model, unless training stopped early after an epoch that was shown."""
         if self.epochs_done != trainer.current_epoch or not self.epochs_done:
             self._show(trainer, pl_module, trainer.current_epoch)
 
@@ -113,7 +113,7 @@ class PictureCallback(Exhibit[Image.Image]):
         return {}
 
     def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
-        """Write the picture to ``images/`` and TensorBoard, and what was found beside it."""
+        """Write the picture to ``images/`` and TensorBoard, and the scalars to all loggers."""
         buffer = io.BytesIO()
         drawn.save(buffer, "PNG")
         self.folder.mkdir(parents=True, exist_ok=True)

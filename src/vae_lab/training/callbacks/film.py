@@ -21,7 +21,7 @@ class LearningFilm(Exhibit[Image.Image]):
     otherwise the same samples from the prior. A resumed run adds to the frames that lie there.
 
     The film so far is joined, and sent to TensorBoard, each time its length has doubled and at the
-    end of training: so all of that together costs no more than twice the last time.
+    end of training. All of it costs less than three times the last joining.
 
     Args:
         run_dir: the run directory.
@@ -46,7 +46,7 @@ class LearningFilm(Exhibit[Image.Image]):
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self.extent = extent
-        self._joined = 0  # frames of the film that was last shown
+        self._joined = 0  # how many frames the film had when it was last joined
         self.coordinates = plots.plane_coordinates(size, "linear", extent)
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:

@@ -41,7 +41,8 @@ class LatentScatter(PictureCallback):
 class LatentUsage(PictureCallback):
     """Bars of KL per dimension; logs ``active_units`` and warns if most have collapsed.
 
-    The channels below the top of a ladder follow its dimensions; one is active if its KL is.
+    Of a ladder, bars of the channels below the top follow those of the top's dimensions; a channel
+    is active if its mean KL is above 0.01 nats.
     """
 
     name = "latent_usage"
@@ -76,7 +77,7 @@ class LatentUsage(PictureCallback):
         return {} if units is None else {"active_units": float(units)}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw the final picture, and say so if most of the latent space is unused."""
+        """Draw the final picture, and warn if most of the latent space is unused."""
         super().on_train_end(trainer, pl_module)
         if self._active is not None and self._active.float().mean() < 0.5:  # noqa: PLR2004
             log.warning(
@@ -129,7 +130,7 @@ class LatentTraversals(PictureCallback):
 
 
 class Interpolations(PictureCallback):
-    """A row per class: from its most typical example to that of the next class, in a line."""
+    """A row per class: in a straight line from its most typical example to that of the next."""
 
     name = "interpolations"
     description = (

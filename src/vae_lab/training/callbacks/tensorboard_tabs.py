@@ -43,7 +43,7 @@ class Graph(Exhibit[tuple[Reconstruction, Tensor]]):
     def publish(self, drawn: tuple[Reconstruction, Tensor], trainer: pl.Trainer, step: int) -> None:
         """Record the operations."""
         with warnings.catch_warnings(), torch.no_grad():
-            # inside torch's own writer, which has nothing else to record a graph with
+            # torch's own writer still traces with torch.jit, which is deprecated
             warnings.filterwarnings("ignore", "`torch.jit.trace", FutureWarning)
             for logger in tensorboards(trainer):
                 logger.experiment.add_graph(*drawn)
