@@ -24,7 +24,7 @@ DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST
 
 
 def check_output(path: Path, run: Path, num_samples: int) -> None:
-    """Find a place for the result before computing it; keep what is better or not ours.
+    """Check, before anything is computed, that the result may be written to ``path``.
 
     Raises:
         ValueError: if the folder is missing, or the file is not one of this version, or has a

@@ -25,7 +25,7 @@ EVERYWHERE = "0.0.0.0"
 
 
 def require_app() -> None:
-    """Say so now if the extra is not installed, and not after runs have been opened.
+    """Refuse to go on without the extra, before any run is opened.
 
     Raises:
         ValueError: if it is not.
@@ -36,7 +36,7 @@ def require_app() -> None:
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Return a socket that listens at ``port``; without one at 8000, or else at any that is free.
+    """Return a socket that listens at ``port``; if that is None, at 8000 or else at any free port.
 
     Raises:
         ValueError: if that is not possible.

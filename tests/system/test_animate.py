@@ -36,7 +36,7 @@ def filmed(trained):
 
 
 def film_alone():
-    target = "vae_lab.training.callbacks.film.Film"
+    target = "vae_lab.training.callbacks.film.LearningFilm"
     options = "run_dir: ${run_dir}, every_n_epochs: 1, num_images: 50, size: 3, extent: 2.0"
     return (f"+callbacks.film={{_target_: {target}, {options}}}",)
 

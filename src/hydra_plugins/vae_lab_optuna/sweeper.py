@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from vae_lab.runs.search import Search
 
-# Hydra imports this module whatever is to be run, so Optuna waits until there is a search.
+# Hydra imports this module for every command, so Optuna is imported only once there is a search.
 
 
 class OptunaSweeper(Sweeper):
@@ -29,7 +29,7 @@ class OptunaSweeper(Sweeper):
         storage: the URL of a database, see :class:`optuna.storages.RDBStorage`.
         sampler: describes an :class:`optuna.samplers.BaseSampler` that takes a seed.
         pruner: describes an :class:`optuna.pruners.BasePruner`.
-        params: overrides by key, sweeps among them; the command line goes before.
+        params: overrides by key, sweeps among them; the command line takes precedence.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OptunaSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Take what Hydra has composed, and make the launcher."""
-        self.hydra_context, self.config = hydra_context, config  # validate_batch_is_legal's
+        self.hydra_context, self.config = hydra_context, config  # read by validate_batch_is_legal
         self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         self._config = config
         self._folder = Path(config.hydra.sweep.dir)

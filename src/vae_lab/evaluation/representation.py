@@ -6,14 +6,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.evaluation.measurement import Measurement, mean_over_images
 
 NEIGHBOURS = 15
 
 
 def representation(
     codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Fit two classifiers to codes and report their accuracy on others.
 
     Args:

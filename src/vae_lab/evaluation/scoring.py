@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from vae_lab.data import ImageDataModule, Split
-from vae_lab.evaluation.figures import Figure, mean_over_images
 from vae_lab.evaluation.information import information, reconstruction_error
 from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
+from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.evaluation.representation import representation
 from vae_lab.evaluation.samples import sample_quality
 from vae_lab.model.contract import Model
@@ -24,7 +24,7 @@ def measure(
     num_samples: int,
     device: torch.device,
     on_progress: Callable[[int, int], None],
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Return every figure that makes sense for this model and these data, by name."""
     images, labels = data.images(split, len(data.splits[split])), data.splits[split].labels
     on_device = images.to(device)
@@ -54,7 +54,7 @@ def measure(
 
 def likelihood_figures(
     estimate: ImportanceEstimate, num_samples: int, model: Model
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Name what importance sampling found; bits per pixel only where x has a probability."""
     figures = {
         "nll": mean_over_images(-estimate.log_px, "nats/image", num_samples),

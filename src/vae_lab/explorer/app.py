@@ -37,8 +37,8 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
 
     Args:
         explored: the runs.
-        hosts: the names under which the server may be addressed. A page of another site that has
-            its own name lead here is refused.
+        hosts: the names under which the server may be addressed. Requests to other names are
+            refused, so that no website reaches it by pointing its own name here (DNS rebinding).
     """
     app = FastAPI(title="vae-lab explorer", openapi_url=None)
     largest_image = max(math.prod(run.model.image_shape) for run in explored)
@@ -47,7 +47,7 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
     app.add_middleware(ForbiddingHeaders)
     app.add_exception_handler(RequestValidationError, _name_the_field)
 
-    # Coroutines, so that requests are computed one after the other: torch has every core for each.
+    # Coroutines, so that requests are computed one after the other, each with all cores.
 
     @app.get("/api/explorer")
     async def explorer() -> dict[str, Any]:

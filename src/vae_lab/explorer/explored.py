@@ -39,7 +39,7 @@ class ExploredRun:
     Everything computed is the same at every call: the noise behind an ELBO is fixed.
 
     Args:
-        run_dir: the run directory; the command to copy names it as given here.
+        run_dir: the run directory, as the command that the page offers to copy will name it.
 
     Attributes:
         labels: class of each test image shown, bytes (N,).

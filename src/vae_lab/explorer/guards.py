@@ -1,4 +1,4 @@
-"""What stands between the network and the explorer: bounded bodies, and headers that forbid."""
+"""Layers around the explorer: a limit on request bodies, and headers that restrict browsers."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse

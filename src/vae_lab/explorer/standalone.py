@@ -32,7 +32,7 @@ def page(explored: Sequence[ExploredRun]) -> str:
     """
     runs = [embed(run) for run in explored]
     data = json.dumps(describe_classes(explored) | {"runs": runs})
-    data = data.replace("<", "\\u003c")  # a name might end the script
+    data = data.replace("<", "\\u003c")  # </script> in a name would end the script
     icon = base64.b64encode((PAGE / "icon.svg").read_bytes()).decode()
     script = "\n".join(bundle("explorer.js"))
     parts = {
@@ -54,7 +54,7 @@ def page(explored: Sequence[ExploredRun]) -> str:
 
 
 def bundle(name: str, known: set[str] | None = None) -> list[str]:
-    """Return a module of the page and, before it, each that it imports, as one script's parts.
+    """Return a module of the page, preceded by all that it imports, as parts of one script.
 
     They share one scope, so no two modules may give a thing the same name.
     """

@@ -93,7 +93,7 @@ class Bernoulli(Likelihood):
         )
 
     def suffix(self, pixels: Pixels) -> str:
-        """Name the score of grey pixels what it is, a binary cross-entropy."""
+        """Return ``_bce`` for grey pixels, whose score is a binary cross-entropy."""
         return "" if pixels == self.pixels else "_bce"
 
 
@@ -202,7 +202,7 @@ class DiscretizedLogistic(Likelihood):
         return DiscretizedLogisticImage(location, log_scale.clamp(*self.log_scale_range))
 
     def caveat(self, pixels: Pixels) -> str | None:
-        """Black and white are no grey levels.
+        """Refuse binarised pixels: they have two levels, and this is a distribution over 256.
 
         Raises:
             ValueError: for binarised pixels.

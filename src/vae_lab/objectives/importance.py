@@ -46,7 +46,8 @@ class IWAE(Objective):
         """Return the bound."""
         value = log_mean_exp(draw.log_w)
         if self.path_gradient:
-            # ∂value/∂log w_k is w̃_k, which is all that the decoder needs; z multiplies it once more
+            # the gradient of value weighs sample k by w̃_k, as the decoder needs it; where it flows
+            # on through z to the encoder, it is weighed by w̃_k once more
             weights = draw.log_w.detach().softmax(dim=0)[..., None]
             if draw.z.requires_grad:
                 draw.z.register_hook(lambda gradient: weights * gradient)

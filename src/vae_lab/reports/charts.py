@@ -18,10 +18,10 @@ from vae_lab.reports.statistics import Estimate, Point, pareto_front
 from vae_lab.runs.overrides import Value
 
 MARKERS = "osD^vP*Xhd"
-MOST_LINES = 8  # in one picture; more are told apart by nobody
+MOST_LINES = 8  # in one picture; nobody can tell more of them apart
 MOST_NAMED = len(CLASS_COLORS)
 MOST_BARS = 30
-LOGARITHMIC = 8  # times that the largest number exceeds the smallest
+LOGARITHMIC = 8  # least ratio of the largest number to the smallest for a logarithmic axis
 DODGE = 0.08  # of the distance between two categories
 ROOM = 40  # characters below a panel
 GRAY = "#717581"

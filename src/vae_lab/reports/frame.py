@@ -90,7 +90,7 @@ class Frame:
 
     @property
     def troubled(self) -> list[Run]:
-        """The runs that there is something to say about: missing, failed, unfinished, damaged."""
+        """The runs to warn of: missing, failed, unfinished, damaged."""
         return [run for run in self.runs if not run.is_completed or run.detail]
 
     @cached_property
@@ -133,12 +133,12 @@ class Frame:
 
     @property
     def protocols(self) -> int:
-        """How many groups of settings there are of which none may be compared with another."""
+        """How many protocols there are; only settings of one protocol may be compared."""
         return len({setting.protocol for setting in self.settings})
 
     @property
     def common(self) -> dict[str, Value]:
-        """The value of each differing setting that most settings have."""
+        """The commonest value of each key that differs between settings."""
         return {
             key: Counter(setting.values[key] for setting in self.settings).most_common(1)[0][0]
             for key in (self.keys if self.settings else [])
@@ -180,7 +180,7 @@ def _lies_in(run: Run, sweep: str) -> bool:
 
 
 def _missing(name: str, sweep: Sweep, begun: list[Run]) -> Iterator[Run]:
-    """Yield the jobs of a sweep of which there is nothing."""
+    """Yield the jobs of a sweep that were never begun."""
     for job in sweep.jobs:
         if all(run.begun_with != job for run in begun):
             settings = (

@@ -91,7 +91,7 @@ def fit(columns: Sequence[Column], width: int) -> list[Column]:
 
 
 def print_overview(frame: Frame, console: Console) -> None:
-    """Print what the settings came to, and what is to be said about other runs."""
+    """Print the means of every setting, and a line about each run that is not completed."""
     console.print(f"{frame.folder} · {words.state(frame)}", markup=False, highlight=False)
     if frame.settings:
         _print_settings(frame, console)

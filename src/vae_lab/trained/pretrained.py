@@ -72,7 +72,7 @@ def read(folder: str | os.PathLike[str]) -> TrainedVAE:
         raise ValueError(f"{config} is damaged: {error}") from error
     try:
         safetensors.load_model(trained, str(weights))
-    except Exception as error:  # whatever damaged bytes make safetensors do
+    except Exception as error:  # safetensors raises many kinds on damaged bytes
         raise ValueError(f"{weights} is damaged or does not fit {config}") from error
     return trained
 

@@ -12,10 +12,10 @@ from omegaconf import DictConfig
 from vae_lab.data import ImageDataModule
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.rundir import instantiate
-from vae_lab.training.callbacks.album import Album
 from vae_lab.training.callbacks.exhibit import Exhibit
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 from vae_lab.training.checkpoints import AtomicCheckpoints
+from vae_lab.training.lightning_speed import Album
 from vae_lab.training.module import VAEModule
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Experiment:
 
     @property
     def starts_processes(self) -> bool:
-        """Whether training would start further processes, each with the command line of this."""
+        """Whether training would start more processes, each with the command line of this one."""
         strategy = self.trainer.strategy
         if not isinstance(strategy, ParallelStrategy) or self.trainer.world_size == 1:
             return False
@@ -110,13 +110,13 @@ def _trial(cfg: DictConfig) -> "PruneTrial | None":
 
 
 def _plugins() -> list[object]:
-    # a scheduler's queue is the launcher's business: Lightning would ask for the job a second time
+    # the launcher queues a preempted job again; Lightning would queue it a second time
     is_slurm = SLURMEnvironment.detect()
     return [AtomicCheckpoints(), *([SLURMEnvironment(auto_requeue=False)] if is_slurm else [])]
 
 
 def _check_values(cfg: DictConfig) -> None:
-    """Refuse values that do not go together, or that others would refuse less clearly.
+    """Refuse values that do not go together, or that a library would refuse less clearly.
 
     Raises:
         ValueError: with what to do.

@@ -140,7 +140,7 @@ class TensorBoard(TensorBoardLogger):
     def _write(self, summary: Summary, description: str, step: int) -> None:
         for value in summary.value:
             value.metadata.summary_description = description
-        # TensorBoard's data server forgets the description of what torch's form of a value holds
+        # TensorBoard's data server drops the descriptions of values in the form that torch writes
         values = [migrate_value(value) for value in summary.value]
         self.experiment.file_writer.add_summary(Summary(value=values), step)
 

@@ -19,11 +19,12 @@ from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
 from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
+from vae_lab.training.lightning_speed import UncheckedHookName
 
 SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
-class VAEModule(pl.LightningModule):
+class VAEModule(UncheckedHookName, pl.LightningModule):
     """Trains a model on an objective.
 
     One code path scores every split, with the same objective weights. Metrics are ``split/name``,
@@ -88,13 +89,6 @@ class VAEModule(pl.LightningModule):
     def _steps_per_epoch(self) -> float:
         steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
         return math.ceil(steps) if math.isfinite(steps) else steps  # infinite before fitting
-
-    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
-        """Set an attribute; the one that Lightning sets 40 times a step, without torch's checks."""
-        if name == "_current_fx_name":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Fix the random numbers of this training batch, its binarisation included."""
@@ -201,7 +195,7 @@ class VAEModule(pl.LightningModule):
         checkpoint["train_means"] = {"sums": self._sums, "count": self._count}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the running means."""
+        """Go on from the running means of the run that is resumed."""
         means = checkpoint["train_means"]
         self._sums, self._count = means["sums"], means["count"]
 

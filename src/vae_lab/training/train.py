@@ -188,7 +188,7 @@ def _fit_and_test(
     best = run_dir / BEST
     validation = {}
     if best.exists():
-        # not by test(ckpt_path=...), which with averaged weights would load those before averaging
+        # not test(ckpt_path=...): with callbacks=ema that would load the weights before averaging
         state = rundir.load_checkpoint(best)
         module.load_state_dict(state["state_dict"])
         validation = state["metrics"]
@@ -288,5 +288,5 @@ def quieten() -> None:
 
 def _report_error_of_thread(error: threading.ExceptHookArgs) -> None:
     is_writer = type(error.thread).__module__.startswith("tensorboard.")
-    if not is_writer:  # whose error, of a full disk, is raised again where the run logs
+    if not is_writer:  # the writer's error, as of a full disk, is raised again when the run logs
         threading.__excepthook__(error)

@@ -8,12 +8,10 @@ import torch
 from PIL import Image
 
 from vae_lab.training import callbacks
-from vae_lab.training.callbacks.exhibit import Exhibit
-from vae_lab.training.callbacks.film import Film, learning
-from vae_lab.training.callbacks.interpolations import Interpolations
-from vae_lab.training.callbacks.latent_traversals import LatentTraversals
-from vae_lab.training.callbacks.picture import PictureCallback
-from vae_lab.training.callbacks.posterior_histograms import PosteriorHistograms
+from vae_lab.training.callbacks.exhibit import Exhibit, PictureCallback
+from vae_lab.training.callbacks.film import LearningFilm, learning
+from vae_lab.training.callbacks.latent_space import Interpolations, LatentTraversals
+from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms
 
 
 def every_exhibit():
@@ -138,7 +136,9 @@ def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_p
     shown = tmp_path / "images" / "film.gif"
     joined = []
     for epoch in range(1, 7):
-        film = Film(str(tmp_path), 1, 5, size=3, extent=2.0)  # anew, as after an interruption
+        film = LearningFilm(
+            str(tmp_path), 1, 5, size=3, extent=2.0
+        )  # anew, as after an interruption
         film.epochs_done = epoch
         film.publish(frame.rotate(10 * epoch), trainer, 10 * epoch)
         assert len(learning(tmp_path / "images").frames) == epoch
@@ -154,7 +154,7 @@ def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_p
 
 
 def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
-    film = Film("run", 1, 5, size=3, extent=2.0)
+    film = LearningFilm("run", 1, 5, size=3, extent=2.0)
     sizes = set()
     for epoch in (1, 100):
         film.epochs_done = epoch

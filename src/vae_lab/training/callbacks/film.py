@@ -8,21 +8,20 @@ from torch import Tensor
 
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, plots
-from vae_lab.training.callbacks.exhibit import tensorboards
-from vae_lab.training.callbacks.picture import PictureCallback
+from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
+from vae_lab.training.callbacks.latent_space import PLANE
 
-PLANE = 2
 SECONDS_PER_FRAME, SECONDS_AT_END = 0.4, 2.0
 
 
-class Film(PictureCallback):
+class LearningFilm(Exhibit[Image.Image]):
     """Keeps a frame per epoch in ``images/film/`` and joins them in ``images/film.gif``.
 
     With two latents a frame shows the posterior means, on fixed axes, beside the decoded plane;
     otherwise the same samples from the prior. A resumed run adds to the frames that lie there.
 
     The film so far is joined, and sent to TensorBoard, each time its length has doubled and at the
-    end of training: so all of that together costs no more than twice the last time.
+    end of training. All of it costs less than three times the last joining.
 
     Args:
         run_dir: the run directory.
@@ -47,7 +46,7 @@ class Film(PictureCallback):
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self.extent = extent
-        self._joined = 0  # frames of the film that was last shown
+        self._joined = 0  # how many frames the film had when it was last joined
         self.coordinates = plots.plane_coordinates(size, "linear", extent)
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
@@ -97,7 +96,7 @@ class Film(PictureCallback):
 
 def frames_folder(images: Path) -> Path:
     """Return where the frames of a run lie, given its folder of images."""
-    return images / Film.name
+    return images / LearningFilm.name
 
 
 def learning(images: Path) -> films.Film:

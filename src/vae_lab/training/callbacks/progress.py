@@ -33,7 +33,7 @@ class TrainingProgress(ProgressBar):
         self._console.quiet = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin a bar: a run resumed in the middle of an epoch sees no start of that epoch."""
+        """Begin a bar: for an epoch resumed in its middle, on_train_epoch_start is not called."""
         self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

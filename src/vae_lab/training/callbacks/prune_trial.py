@@ -8,8 +8,8 @@ from vae_lab.runs import search
 class PruneTrial(pl.Callback):
     """Reports the monitored metric to the search after each validation; its pruner may end the run.
 
-    Process 0 alone talks to the database. Once the trial is over, nothing is reported and
-    nothing ends.
+    Process 0 alone talks to the database. Once the trial has ended there, as when its run is
+    resumed later, nothing is reported and the run is not pruned.
 
     Args:
         monitor: the metric.

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One measured number.
 
     Attributes:
@@ -22,8 +22,8 @@ class Figure:
     num_samples: int | None = None
 
 
-def mean_over_images(values: Tensor, unit: str, num_samples: int | None = None) -> Figure:
+def mean_over_images(values: Tensor, unit: str, num_samples: int | None = None) -> Measurement:
     """Return the mean of one number per image, (N,), with its standard error."""
     values = values.cpu().double()  # some devices have no such numbers
     error = (values.std() / len(values) ** 0.5).item() if len(values) > 1 else None
-    return Figure(values.mean().item(), unit, error, num_samples)
+    return Measurement(values.mean().item(), unit, error, num_samples)
