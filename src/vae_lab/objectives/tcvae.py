@@ -35,7 +35,7 @@ class BetaTCVAE(Objective):
         self.weights = (mutual_information, total_correlation, dimension_wise_kl)
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:
-        """Return the weighted sum; its three terms are among the parts.
+        """Return the weighted sum; its three terms, of this batch, are among the parts.
 
         Raises:
             ValueError: if the posterior is not a diagonal normal.
@@ -49,9 +49,9 @@ class BetaTCVAE(Objective):
         log_qz_per_dim = torch.logsumexp(pairs, dim=2) - log_batch
         log_product = log_qz_per_dim.sum(-1)
         terms = {
-            "mutual_information": (draw.log_qz - log_qz).mean(0),
-            "total_correlation": (log_qz - log_product).mean(0),
-            "dimension_wise_kl": (log_product - draw.log_pz).mean(0),
+            "batch_mutual_information": (draw.log_qz - log_qz).mean(0),
+            "batch_total_correlation": (log_qz - log_product).mean(0),
+            "batch_dimension_wise_kl": (log_product - draw.log_pz).mean(0),
         }
         value = parts["reconstruction"]
         for weight, term in zip(self.weights, terms.values(), strict=True):

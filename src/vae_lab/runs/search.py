@@ -21,6 +21,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.runs import rundir, terminal
 from vae_lab.seeding import derived_seed
 
@@ -141,6 +142,7 @@ class Search:
     Args:
         storage: the URL of a database.
         name: of the study in there.
+        monitor: the metric whose best value is searched for.
         sampler: describes a sampler that takes a seed.
         pruner: describes the pruner; the runs read it from the study.
         seed: of the sampler.
@@ -157,6 +159,7 @@ class Search:
         self,
         storage: str,
         name: str,
+        monitor: str,
         sampler: DictConfig,
         pruner: DictConfig,
         seed: int,
@@ -175,7 +178,7 @@ class Search:
             storage=self.storage,
             sampler=self._sampler(0),
             study_name=name,
-            direction="maximize",
+            direction="maximize" if metric(monitor).higher_is_better else "minimize",
             load_if_exists=True,
         )
         self._require_same(fixed)

@@ -9,6 +9,7 @@ from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
 from vae_lab.data import MNISTDataModule
+from vae_lab.evaluation.metrics import metric
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.model.vae import VAE
 from vae_lab.objectives import Autoencoder
@@ -75,7 +76,7 @@ def build(cfg: DictConfig) -> Experiment:
     cfg.monitor = monitor
     stopwatch = Stopwatch()
     trial = _trial(cfg, monitor)
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    callbacks = [_callback(callback) for callback in cfg.callbacks.values() if callback]
     exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
     others = [callback for callback in callbacks if callback not in exhibits]
     trainer = instantiate(
@@ -85,6 +86,14 @@ def build(cfg: DictConfig) -> Experiment:
         plugins=_plugins(),
     )
     return Experiment(datamodule, module, trainer, stopwatch, monitor, trial)
+
+
+def _callback(description: DictConfig) -> pl.Callback:
+    """Instantiate a callback; the metric that it monitors says which way is better."""
+    monitor = description.get("monitor")
+    if monitor is None:
+        return instantiate(description)
+    return instantiate(description, mode="max" if metric(monitor).higher_is_better else "min")
 
 
 def _trial(cfg: DictConfig, monitor: str | None) -> "PruneTrial | None":

@@ -6,6 +6,7 @@ from typing import Any, cast
 import lightning.pytorch as pl
 from PIL import Image
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 
 
@@ -32,6 +33,6 @@ class PictureCallback(Exhibit[Image.Image]):
             )
         if scalars := self.scalars():
             split = cast(Any, trainer).datamodule.example_split
-            named = {f"{split}/{name}": value for name, value in scalars.items()}
+            named = {f"{split}/{metric(name).name}": value for name, value in scalars.items()}
             for logger in trainer.loggers:
                 logger.log_metrics(named | {"epoch": trainer.current_epoch}, step)
