@@ -6,6 +6,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.summary.writer import event_file_writer
 
 from vae_lab.evaluation.metrics import METRICS
 from vae_lab.training.loggers import HPARAMS_METRICS, MetricsCSV, TensorBoard
@@ -179,7 +180,9 @@ def test_tensorboard_lays_out_the_charts(described):
     }
 
 
-def test_continuing_tensorboard_hides_the_points_that_are_written_again(tmp_path):
+def test_continuing_tensorboard_hides_the_points_that_are_written_again(tmp_path, monkeypatch):
+    # files of one second are read in the order of this number, as text
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     first = TensorBoard(str(tmp_path))
     for step in range(5):
         first.log_metrics({"loss": float(step)}, step=step)
