@@ -9,8 +9,7 @@ from typing import Literal
 NATS = "nats/image"
 FRACTION = "fraction"
 BCE = "_bce"  # what a likelihood's ``suffix`` appends where pixels have no likelihood
-FITTED = ("train", "val", "test")
-TRAIN_AND_VAL = ("train", "val")
+EVERY_SPLIT = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Chart:
 
     group: str
     title: str
-    splits: tuple[str, ...] = TRAIN_AND_VAL
+    splits: tuple[str, ...] = ("train", "val")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,8 @@ class Metric:
         depends_on_samples: whether it changes with K, the importance samples per image.
         takes_suffix: whether it is called ``elbo_bce`` and the like where a Bernoulli scores grey
             pixels, which have no likelihood then.
-        is_headline: whether it stands for the model in the line of each epoch; the first of those
-            that a model has does.
+        is_headline: whether it may stand in the line that ends an epoch; of several that a model
+            has, the first one does.
         chart: its chart in TensorBoard.
         hparams: with which splits it is a column of TensorBoard's HParams table.
         report: with which splits it is a column of a report.
@@ -53,7 +52,7 @@ class Metric:
     name: str
     meaning: str
     splits: tuple[str, ...]
-    unit: str = NATS
+    unit: str
     better: Literal["higher", "lower"] | None = None
     depends_on_samples: bool = False
     takes_suffix: bool = False
@@ -91,6 +90,7 @@ METRICS = (
         name="nll",
         meaning="−log p(x) by importance sampling, `evaluation.num_samples` samples (default 100)",
         splits=("test", "evaluation"),
+        unit=NATS,
         better="lower",
         depends_on_samples=True,
         hparams=("test",),
@@ -115,7 +115,8 @@ METRICS = (
     Metric(
         name="elbo",
         meaning="`reconstruction` − `kl`, whatever the objective weighs them with",
-        splits=(*FITTED, "evaluation"),
+        splits=(*EVERY_SPLIT, "evaluation"),
+        unit=NATS,
         better="higher",
         takes_suffix=True,
         is_headline=True,
@@ -126,7 +127,8 @@ METRICS = (
     Metric(
         name="kl",
         meaning="KL(q(z|x) ‖ p(z))",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
+        unit=NATS,
         chart=Chart("rate and distortion", "rate: KL, nats"),
         hparams=("test",),
         report=("test",),
@@ -135,12 +137,14 @@ METRICS = (
         name="rate",
         meaning="`kl`, as `evaluation.json` calls it",
         splits=("evaluation",),
+        unit=NATS,
         is_in_results=True,
     ),
     Metric(
         name="reconstruction",
         meaning="E[log p(x|z)]",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
+        unit=NATS,
         better="higher",
         takes_suffix=True,
         is_headline=True,
@@ -152,6 +156,7 @@ METRICS = (
         name="distortion",
         meaning="−`reconstruction`",
         splits=("evaluation",),
+        unit=NATS,
         better="lower",
         takes_suffix=True,
         is_in_results=True,
@@ -161,12 +166,14 @@ METRICS = (
         meaning="I(x; z), the first term of the rate (Hoffman & Johnson 2016), at most the "
         "logarithm of the number of images, which are 5000 in `test/`",
         splits=("test", "evaluation"),
+        unit=NATS,
         is_in_results=True,
     ),
     Metric(
         name="aggregate_kl",
         meaning="KL(q(z) ‖ p(z)), the other term of the rate, on the same images",
         splits=("test", "evaluation"),
+        unit=NATS,
         is_in_results=True,
     ),
     Metric(
@@ -235,43 +242,47 @@ METRICS = (
     Metric(
         name="loss",
         meaning="minus the objective, with its weights: what is minimised",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
+        unit=NATS,
         better="lower",
         chart=Chart("objective", "loss, nats"),
     ),
     Metric(
         name="beta",
         meaning="the weight of the KL at this epoch",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
         unit="",
         chart=Chart("objective", "beta", ("train",)),
     ),
     Metric(
         name="capacity",
         meaning="the KL that `objective=capacity` aims at in this epoch",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
         unit="nats",
     ),
     Metric(
         name="mmd",
         meaning="squared maximum mean discrepancy of codes and prior (`objective=info_vae`)",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
         unit="",
     ),
     Metric(
         name="batch_mutual_information",
         meaning="I(x; z) with q(z) the mixture of a batch's posteriors (`objective=tcvae`)",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
+        unit=NATS,
     ),
     Metric(
         name="batch_total_correlation",
         meaning="KL(q(z) ‖ Π q(z_d)) with the same q(z)",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
+        unit=NATS,
     ),
     Metric(
         name="batch_dimension_wise_kl",
         meaning="Σ KL(q(z_d) ‖ p(z_d)) with the same q(z)",
-        splits=FITTED,
+        splits=EVERY_SPLIT,
+        unit=NATS,
     ),
     Metric(
         name="images_per_second",
