@@ -13,6 +13,7 @@ import torch
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.objectives import ELBO, Autoencoder
 from vae_lab.objectives.schedules import Constant, Cyclic, LinearWarmup
@@ -112,6 +113,8 @@ def test_every_option_builds_a_model_that_scores_images(build, group, option):
     bound = objective(draw, epoch=0.0)
     assert bound.value.shape == (2,)
     assert bound.value.isfinite().all()
+    for name in ("loss", *bound.parts, *bound.scheduled):
+        assert {"train", "val", "test"} <= set(metric(name).splits)
     assert module.optimizer(module.parameters()).param_groups[0]["lr"] > 0
     assert module.schedule(0.0) >= 0
     assert experiment.trainer.max_epochs >= 1
@@ -145,9 +148,20 @@ def test_without_validation_nothing_is_monitored(build):
     assert experiment.trainer.checkpoint_callback.monitor is None
 
 
-def test_the_command_line_may_name_another_metric_to_monitor(build):
-    experiment = build("monitor=val/kl")
-    assert experiment.monitor == experiment.trainer.checkpoint_callback.monitor == "val/kl"
+@pytest.mark.parametrize(
+    ("overrides", "mode"), [((), "max"), (("monitor=val/loss",), "min")], ids=["elbo", "loss"]
+)
+def test_the_best_of_what_is_monitored_is_kept_and_waited_for(build, overrides, mode):
+    callbacks = build("callbacks=early_stopping", *overrides).trainer.callbacks
+    assert [each.mode for each in callbacks if getattr(each, "monitor", None)] == [mode, mode]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("val/kl", "kl has no best value"), ("val/x", "x is no known metric")]
+)
+def test_what_has_no_best_value_is_not_monitored(build, name, reason):
+    with pytest.raises(ValueError, match=reason):
+        build(f"monitor={name}")
 
 
 def test_beta_may_be_a_number(build):

@@ -1,4 +1,4 @@
-"""Writes the README's tables from the files that runs and benchmarks wrote.
+"""Writes the README's tables: of the metrics, and from the files that runs and benchmarks wrote.
 
     python scripts/maintenance/update_readme.py
 
@@ -10,6 +10,8 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+from vae_lab.evaluation.metrics import markdown_table
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
@@ -102,6 +104,7 @@ def main() -> None:
     path = ROOT / "README.md"
     text = path.read_text()
     tables = {
+        "metrics": markdown_table(),
         "results": results_table(),
         "speed": speed_table(),
         "nll": nll_table(),

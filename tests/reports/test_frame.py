@@ -129,6 +129,12 @@ def test_without_validation_the_test_metric_ranks(tmp_path):
     assert [setting.values["x"] for setting in Frame.read(tmp_path).settings] == ["b", "a"]
 
 
+def test_the_best_is_the_least_of_a_metric_of_which_less_is_better(tmp_path):
+    for name, loss in (("a", 100.0), ("b", 90.0)):
+        make_run(tmp_path / name, f"+x={name}", metrics={"val/loss": loss}, monitor="val/loss")
+    assert [setting.values["x"] for setting in Frame.read(tmp_path).settings] == ["b", "a"]
+
+
 def test_hidden_folders_hold_no_runs(tmp_path):
     make_run(tmp_path / ".trash" / "a")
     assert Frame.read(tmp_path).runs == []

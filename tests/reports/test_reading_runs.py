@@ -66,6 +66,18 @@ def test_a_run_goes_on_as_long_as_its_lock_is_held_and_is_unfinished_after(place
     assert run.metrics == {"val/elbo": -110.0}  # the best so far
 
 
+def test_the_best_so_far_is_the_least_of_a_metric_of_which_less_is_better(place):
+    make_run(place, "monitor=val/loss", status="running")
+    write_curve(place, (9, 0, "val/loss", 120.0), (19, 1, "val/loss", 110.0),
+                (29, 2, "val/loss", 115.0))  # fmt: skip
+    assert read(place).metrics == {"val/loss": 110.0}
+
+
+def test_a_run_that_monitored_an_unknown_metric_is_told(place):
+    make_run(place, monitor="val/x")
+    assert (read(place).status, read(place).detail[:22]) == ("damaged", "x is no known metric; ")
+
+
 def test_a_run_that_goes_on_is_monitored_by_the_name_in_its_curve(place):
     make_run(place, status="running")
     write_curve(place, (9, 0, "val/elbo_bce", -120.0))

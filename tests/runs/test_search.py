@@ -61,10 +61,11 @@ def test_the_examples_hold_every_choice():
 def begin(tmp_path):
     """Begins a search, or takes it up."""
 
-    def begun(n_trials=4, seed=0, space=SPACE, fixed=("trainer.max_epochs=5",)):
+    def begun(n_trials=4, seed=0, space=SPACE, fixed=("trainer.max_epochs=5",), monitor="val/elbo"):
         return search.Search(
             storage=f"sqlite:///{tmp_path}/search.db",
             name="search",
+            monitor=monitor,
             sampler=OmegaConf.create({"_target_": "optuna.samplers.RandomSampler"}),
             pruner=OmegaConf.create({"_target_": "optuna.pruners.MedianPruner"}),
             seed=seed,
@@ -101,6 +102,12 @@ def test_all_trials_count_once(begin, end):
     expected = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE]
     assert states == expected
     assert begun.study.best_value == -100.0
+
+
+def test_the_best_trial_has_the_least_of_a_metric_of_which_less_is_better(begin, end):
+    begun = begin(monitor="val/loss")
+    end(begun, "completed", "completed")
+    assert begun.study.best_value == -101.0
 
 
 def test_failed_trials_are_tried_again_when_the_search_is_taken_up(begin, end):

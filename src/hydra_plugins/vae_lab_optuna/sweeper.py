@@ -124,6 +124,7 @@ class OptunaSweeper(Sweeper):
         return Search(
             storage=self.storage,
             name=self._folder.name,
+            monitor=self._config.monitor,
             sampler=self.sampler,
             pruner=self.pruner,
             seed=self.seed,

@@ -55,12 +55,13 @@ def sample_quality(generated: Tensor, real: Tensor) -> dict[str, Measurement]:
     for metric in (frechet, kernel):
         metric.update(true, real=True)
         metric.update(fake, real=False)
-    return {
-        "mnist_fid": Measurement(frechet.compute().item(), "squared feature distance"),
-        "mnist_kid": Measurement(kernel.compute()[0].item(), "squared kernel distance"),
-        "precision": Measurement(_part_within(fake, true), "fraction"),
-        "recall": Measurement(_part_within(true, fake), "fraction"),
+    values = {
+        "mnist_fid": frechet.compute().item(),
+        "mnist_kid": kernel.compute()[0].item(),
+        "precision": _part_within(fake, true),
+        "recall": _part_within(true, fake),
     }
+    return {name: Measurement.of(name, value) for name, value in values.items()}
 
 
 def _part_within(points: Tensor, others: Tensor) -> float:

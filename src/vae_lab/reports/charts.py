@@ -216,8 +216,8 @@ def rate_distortion(frame: Frame, title: str) -> Figure:
         axes.plot(*zip(*best, strict=True), color="black", linewidth=1, linestyle="--", zorder=0,
                   drawstyle="steps-post", label="Pareto front")  # fmt: skip
         _lines_of_equal_elbo(axes)
-        axes.set_xlabel("rate: test/kl, nats/image")
-        axes.set_ylabel("distortion: −test/reconstruction, nats/image")
+        axes.set_xlabel(f"rate: {words.with_unit(RATE)}")
+        axes.set_ylabel(f"distortion: −{words.with_unit(RECONSTRUCTION)}")
         estimates = [e for s in settings if (e := s.estimate(RATE)) is not None]
         axes.set_title(f"{', '.join(protocol)}; {_seeds(estimates)}", fontsize=8)
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

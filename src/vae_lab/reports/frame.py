@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.reports.run import Run, read_run
 from vae_lab.reports.statistics import Estimate, over_seeds
 from vae_lab.runs import rundir
@@ -158,7 +159,8 @@ class Frame:
             for number, monitor in enumerate(self.monitors):
                 estimate = setting.estimate(f"{split}/{monitor}")
                 if estimate is not None:
-                    return number, -estimate.mean
+                    sign = -1 if metric(monitor).higher_is_better else 1
+                    return number, sign * estimate.mean
         return len(self.monitors), 0.0
 
 

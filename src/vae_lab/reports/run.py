@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.evaluation import record
+from vae_lab.evaluation.metrics import METRICS, metric
 from vae_lab.runs import processes, rundir
 from vae_lab.runs.overrides import Value, first_line, parse, plain
 
@@ -42,7 +43,7 @@ class Run:
         metrics: ``val/…`` at the best epoch (the best so far, if it goes on), ``test/…``, and
             ``evaluation/…`` of ``scripts/evaluate.py``; finite numbers.
         samples: the K of metrics that are sampled.
-        monitor: the metric that picks the best epoch, without its split; higher is better.
+        monitor: the metric that picks the best epoch, without its split.
         counts: numbers of the run as a whole, seconds and epochs among them.
         hardware: on what it ran.
         evaluation: the content of ``evaluation.json``.
@@ -95,7 +96,8 @@ def read_run(path: Path, name: str) -> Run:
 def _read(path: Path, name: str) -> Run:
     summary = rundir.read_summary(path)
     metrics = _finite(summary.get("metrics", {}))
-    samples = {"test/nll": summary["nll_samples"]} if "nll_samples" in summary else {}
+    sampled = [f"test/{known.name}" for known in METRICS if known.depends_on_samples]
+    samples = {name: summary["nll_samples"] for name in sampled if name in metrics}
     config = OmegaConf.create(_load(path / rundir.CONFIG))
     hydra = _load(path / HYDRA).get("hydra", {})
     choices = hydra.get("runtime", {}).get("choices", {})
@@ -104,8 +106,9 @@ def _read(path: Path, name: str) -> Run:
     status = _status(path, summary.get("status"))
     curves = {} if status == "completed" else _curves(path / "metrics.csv")
     monitor = _monitor(summary.get("monitor") or config.get("monitor"), [*metrics, *curves])
+    best = max if monitor is None or metric(monitor).higher_is_better else min
     if validated := curves.get(f"val/{monitor}"):
-        metrics |= {f"val/{monitor}": max(value for _, value in validated)}
+        metrics |= {f"val/{monitor}": best(value for _, value in validated)}
     epochs = max([summary.get("epochs", 0), *_epochs_done(curves)])
     evaluation, damage = _read_evaluation(path / EVALUATION)
     if evaluation is not None:
@@ -162,9 +165,9 @@ def _monitor(name: str | None, metrics: Iterable[str]) -> str | None:
     """Return the monitored metric, as it is called for this data: ``elbo``, or ``elbo_bce``."""
     if name is None:
         return None
-    known = {metric.rpartition("/")[2] for metric in metrics}
-    wanted = name.rpartition("/")[2]
-    return next((n for n in (wanted, f"{wanted}_bce") if n in known), wanted)
+    measured = {key.rpartition("/")[2] for key in metrics}
+    names = metric(name).names
+    return next((n for n in names if n in measured), names[0])
 
 
 def _status(path: Path, status: str | None) -> str:

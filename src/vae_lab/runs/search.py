@@ -21,6 +21,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.runs import rundir, terminal
 from vae_lab.seeding import derived_seed
 
@@ -141,6 +142,8 @@ class Search:
     Args:
         storage: the URL of a database.
         name: of the study in there.
+        monitor: the metric whose best value is searched for; None for what objectives monitor
+            by themselves, of which more is better.
         sampler: describes a sampler that takes a seed.
         pruner: describes the pruner; the runs read it from the study.
         seed: of the sampler.
@@ -157,6 +160,7 @@ class Search:
         self,
         storage: str,
         name: str,
+        monitor: str | None,
         sampler: DictConfig,
         pruner: DictConfig,
         seed: int,
@@ -171,11 +175,12 @@ class Search:
         self.n_trials = n_trials
         rundir.instantiate(pruner)  # to know now that it can be
         self.storage = open_storage(storage)
+        is_maximised = monitor is None or metric(monitor).higher_is_better
         self.study = optuna.create_study(
             storage=self.storage,
             sampler=self._sampler(0),
             study_name=name,
-            direction="maximize",
+            direction="maximize" if is_maximised else "minimize",
             load_if_exists=True,
         )
         self._require_same(fixed)

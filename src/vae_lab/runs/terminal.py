@@ -8,22 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-UNITS = {
-    "beta": "",
-    "capacity": "nats",
-    "active_units": "",
-    "mmd": "",
-    "effective_sample_size": "samples",
-    "nll_bpd": "bits/pixel",
-    "reconstruction_mse": "squared grey value/pixel",
-}
-SAMPLED = ("nll", "nll_bpd", "effective_sample_size")
-
-
-def unit(metric: str) -> str:
-    """Return the unit of a metric by its name."""
-    name = metric.rpartition("/")[2]
-    return UNITS.get(name, "nats/image")
+from vae_lab.evaluation.metrics import metric
 
 
 def say(line: str) -> None:
@@ -59,10 +44,10 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
         table.add_column("value", justify="right")
         table.add_column("unit")
         for name, value in tested.items():
-            is_sampled = name.rpartition("/")[2] in SAMPLED
-            samples = f"  (K = {summary['nll_samples']})" if is_sampled else ""
+            known = metric(name)
+            samples = f"  (K = {summary['nll_samples']})" if known.depends_on_samples else ""
             digits = 2 if abs(value) >= 1 or not value else 4
-            table.add_row(name, f"{value:.{digits}f}", unit(name) + samples)
+            table.add_row(name, f"{value:.{digits}f}", known.unit + samples)
         console.print(table)
     where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
     lines = [f"status    {summary['status']} after {summary['seconds']:.0f} s"]

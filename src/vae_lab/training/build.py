@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
 from vae_lab.data import ImageDataModule
+from vae_lab.evaluation.metrics import metric
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.rundir import instantiate
 from vae_lab.training.callbacks.exhibit import Exhibit
@@ -85,7 +86,7 @@ def build(cfg: DictConfig) -> Experiment:
     cfg.monitor = monitor if validates else None
     stopwatch = Stopwatch()
     trial = _trial(cfg)
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    callbacks = [_callback(callback) for callback in cfg.callbacks.values() if callback]
     exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
     others = [callback for callback in callbacks if callback not in exhibits]
     trainer = instantiate(
@@ -95,6 +96,14 @@ def build(cfg: DictConfig) -> Experiment:
         plugins=_plugins(),
     )
     return Experiment(cfg, datamodule, module, trainer, stopwatch, monitor, validates, trial)
+
+
+def _callback(description: DictConfig) -> pl.Callback:
+    """Instantiate a callback; the metric that it monitors says which way is better."""
+    monitor = description.get("monitor")
+    if monitor is None:
+        return instantiate(description)
+    return instantiate(description, mode="max" if metric(monitor).higher_is_better else "min")
 
 
 def _trial(cfg: DictConfig) -> "PruneTrial | None":

@@ -21,27 +21,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.tensorboard.summary import histogram, hparams
 
+from vae_lab.evaluation.metrics import METRICS, markdown_table
 from vae_lab.files import write_atomically
-
-# Charts that show training and validation together: rate and distortion are the two terms of the
-# ELBO (Alemi et al. 2018, arXiv:1711.00464).
-CHARTS = {
-    "ELBO": {"elbo, nats": ["Multiline", ["(train|val)/elbo.*"]]},
-    "rate and distortion": {
-        "rate: KL, nats": ["Multiline", ["(train|val)/kl"]],
-        "−distortion: reconstruction, nats": ["Multiline", ["(train|val)/reconstruction.*"]],
-    },
-    "objective": {
-        "loss, nats": ["Multiline", ["(train|val)/loss"]],
-        "beta": ["Multiline", ["train/beta"]],
-    },
-}
 
 # Metrics of the HParams table, after the monitored one. TensorBoard takes the columns for all runs
 # from one of them, so all name the same.
-HPARAMS_METRICS = (
-    "test/nll", "val/elbo", "test/elbo", "test/kl", "val/reconstruction", "test/reconstruction",
-)  # fmt: skip
+HPARAMS_METRICS = [f"{split}/{metric.name}" for metric in METRICS for split in metric.hparams]
 
 NO_HYPERPARAMETERS = {
     "_partial_", "callbacks", "default_root_dir", "logger", "monitor", "name", "profiler", "resume",
@@ -70,7 +55,7 @@ class TensorBoard(TensorBoardLogger):
         metric: str,
         changed: Mapping[str, bool | int | float | str | None],
     ) -> None:
-        """Write what the run is: its configuration, its charts, its HParams row.
+        """Write what the run is: its configuration, its metrics and charts, its HParams row.
 
         Args:
             config: the resolved configuration.
@@ -80,7 +65,8 @@ class TensorBoard(TensorBoardLogger):
         """
         text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
         self.experiment.add_text("config", f"```yaml\n{text}```")
-        self.experiment.add_custom_scalars(CHARTS)
+        self.experiment.add_text("metrics", markdown_table())
+        self.experiment.add_custom_scalars(charts())
         named = {
             key: "null" if value is None else value
             for key, value in changed.items()
@@ -206,6 +192,21 @@ class MetricsCSV(Logger):
         content = io.StringIO(newline="")
         csv.writer(content).writerows([list(self.COLUMNS), *rows])
         write_atomically(self.path, content.getvalue())
+
+
+def charts() -> dict[str, dict[str, tuple[str, list[str]]]]:
+    """Return the charts of the custom scalars, as ``add_custom_scalars`` takes them.
+
+    Rate and distortion are the two terms of the ELBO (Alemi et al. 2018, arXiv:1711.00464).
+    """
+    groups: dict[str, dict[str, tuple[str, list[str]]]] = {}
+    for metric in METRICS:
+        if chart := metric.chart:
+            splits = "|".join(chart.splits)
+            splits = f"({splits})" if len(chart.splits) > 1 else splits
+            curves = f"{splits}/{metric.name}" + (".*" if metric.takes_suffix else "")
+            groups.setdefault(chart.group, {})[chart.title] = ("Multiline", [curves])
+    return groups
 
 
 def _hyperparameters(

@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab.data import Batch, Split
-from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.evaluation.likelihood import bits_per_pixel, importance_sample
+from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
@@ -27,9 +28,9 @@ SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 class VAEModule(UncheckedHookName, pl.LightningModule):
     """Trains a model on an objective.
 
-    One code path scores every split, with the same objective weights. Metrics are ``split/name``,
-    nats per image: ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as
-    ``beta``, and ``test/nll``. ``train/…`` are means over the steps since they were last logged.
+    One code path scores every split, with the same objective weights. Metrics are ``split/name``:
+    ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as ``beta``, and
+    ``test/nll``. ``train/…`` are means over the steps since they were last logged.
 
     Args:
         model: the VAE.
@@ -76,8 +77,12 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self._suffix = model.likelihood.suffix(pixels)
 
     def metric_name(self, name: str) -> str:
-        """Return the name under which ``elbo`` and the like are reported for this data."""
-        return name + self._suffix if name.endswith(("elbo", "reconstruction")) else name
+        """Return the name under which ``elbo`` and the like are reported for this data.
+
+        Raises:
+            ValueError: if there is no such metric.
+        """
+        return with_suffix(name, self._suffix)
 
     @property
     def epoch(self) -> float:
@@ -147,7 +152,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
             metrics["nll"] = -estimate.log_px.mean()
             metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
             if not self.model.likelihood.is_density:
-                metrics["nll_bpd"] = metrics["nll"] / (x[0].numel() * math.log(2))
+                metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:])
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
@@ -178,6 +183,15 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, batch_size=batch_size, sync_dist=True)
+
+    def log(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log a metric, of a callback too.
+
+        Raises:
+            ValueError: if there is no such metric.
+        """
+        metric(name)
+        super().log(name, *args, **kwargs)
 
     def _require_finite(self, name: str, value: Tensor) -> None:
         if not math.isfinite(value.item()):

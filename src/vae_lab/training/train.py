@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from torch.distributed import DistError
 
 from vae_lab.evaluation.information import information
+from vae_lab.evaluation.metrics import metric
 from vae_lab.extras import MissingExtraError
 from vae_lab.runs import environment, launch, overrides, processes, rundir, sweeps, terminal
 from vae_lab.training.build import Experiment, build
@@ -37,7 +38,7 @@ USER_ERRORS = (
     OmegaConfBaseException,
 )
 BEST = Path("checkpoints") / "best.ckpt"
-INFORMATION = ("active_units", "mutual_information", "aggregate_kl", "reconstruction_mse")
+BOUND = ("elbo", "distortion", "rate")  # which testing measures on all images
 INFORMATION_IMAGES = 5000
 PROCESS_LOST = "another process of this run has ended before its time; what it said stands above"
 
@@ -208,7 +209,7 @@ def _information(experiment: Experiment) -> dict[str, float]:
     images = data.images("test", min(tested, INFORMATION_IMAGES))
     model = module.model.eval().to(trainer.strategy.root_device)  # testing left it on the CPU
     figures = information(model, images.to(next(model.parameters())))
-    return {f"test/{name}": figures[name].value for name in INFORMATION if name in figures}
+    return {f"test/{name}": f.value for name, f in figures.items() if name not in BOUND}
 
 
 def _metrics(trainer: pl.Trainer) -> dict[str, float]:
@@ -228,7 +229,7 @@ def _summarise(
         "name": cfg.name,
         "monitor": experiment.monitor,
         "metrics": metrics,
-        "units": {name: terminal.unit(name) for name in metrics},
+        "units": {name: metric(name).unit for name in metrics},
         "tested": "best" if Path(cfg.run_dir, BEST).exists() else "last",
         "epochs": trainer.fit_loop.epoch_progress.current.processed,  # pyright: ignore[reportAttributeAccessIssue]
         "steps": trainer.global_step,

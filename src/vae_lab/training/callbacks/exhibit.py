@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.model.contract import Model
 from vae_lab.training.callbacks.averaged_weights import shown_weights
 from vae_lab.training.loggers import TensorBoard
@@ -130,7 +131,7 @@ class PictureCallback(Exhibit[Image.Image]):
             )
         if scalars := self.scalars():
             split = cast(Any, trainer).datamodule.example_split
-            named = {f"{split}/{name}": value for name, value in scalars.items()}
+            named = {f"{split}/{metric(name).name}": value for name, value in scalars.items()}
             for logger in trainer.loggers:
                 logger.log_metrics(named | {"epoch": trainer.current_epoch}, step)
 
