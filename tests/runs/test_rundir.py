@@ -4,22 +4,23 @@ import pytest
 from command_line import ROOT
 from omegaconf import OmegaConf
 
-from vae_lab.runs import launch, rundir
+from vae_lab.runs import launch
+from vae_lab.runs.rundir import RunDir
 
 
 def test_a_composed_experiment_can_be_opened_again(tmp_path):
     config = launch.compose(ROOT / "conf", tmp_path / "run", ["latent_dim=3", "objective.beta=2"])
     assert (config.latent_dim, config.objective.beta) == (3, 2)
-    loaded = rundir.load_config(tmp_path / "run")
+    loaded = RunDir(tmp_path / "run").config()
     assert OmegaConf.to_container(loaded.model, resolve=True) == OmegaConf.to_container(
         config.model, resolve=True
     )
-    assert rundir.read_overrides(tmp_path / "run") == ["latent_dim=3", "objective.beta=2"]
+    assert RunDir(tmp_path / "run").overrides() == ["latent_dim=3", "objective.beta=2"]
 
 
 def test_a_curve_holds_the_values_of_its_metric_alone(tmp_path):
     lines = ["step,epoch,metric,value", "9,0,val/kl,1.5", "9,0,val/elbo,-3", "19,1,val/kl,2.5"]
     (tmp_path / "metrics.csv").write_text("\n".join(lines))
-    assert rundir.read_curve(tmp_path, "val/kl") == {9: 1.5, 19: 2.5}
+    assert RunDir(tmp_path).curve("val/kl") == {9: 1.5, 19: 2.5}
     with pytest.raises(ValueError, match="has no metric val/nonesuch"):
-        rundir.read_curve(tmp_path, "val/nonesuch")
+        RunDir(tmp_path).curve("val/nonesuch")

@@ -1,5 +1,6 @@
 """From a configuration to the objects it describes."""
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from vae_lab.model.posteriors import Deterministic
 from vae_lab.model.vae import VAE
 from vae_lab.objectives import Autoencoder
 from vae_lab.runs.environment import processor_cores
-from vae_lab.runs.rundir import instantiate
+from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.album import Album
 from vae_lab.training.callbacks.exhibit import Exhibit
 from vae_lab.training.callbacks.stopwatch import Stopwatch
@@ -26,14 +27,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class Experiment:
-    """Everything that a configuration describes, built."""
+    """Everything that a configuration describes, built.
 
+    Attributes:
+        config: it says under ``monitor`` what ``monitor`` says here.
+        monitor: the metric as it is called for these data, such as ``val/elbo_bce`` for
+            ``val/elbo``; None without validation.
+        trial: of a search.
+    """
+
+    config: DictConfig
     datamodule: MNISTDataModule
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
     monitor: str | None
-    trial: "PruneTrial | None"  # of a search
+    trial: "PruneTrial | None"
 
     @property
     def is_pruned(self) -> bool:
@@ -51,11 +60,12 @@ class Experiment:
 
 
 def build(cfg: DictConfig) -> Experiment:
-    """Instantiate everything that ``cfg`` describes.
+    """Instantiate everything that ``cfg`` describes; ``cfg`` stays as it is.
 
     Raises:
         ValueError: if a value is out of its range.
     """
+    cfg = copy.deepcopy(cfg)
     _check_values(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = instantiate(cfg.data)
@@ -84,7 +94,7 @@ def build(cfg: DictConfig) -> Experiment:
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
     )
-    return Experiment(datamodule, module, trainer, stopwatch, monitor, trial)
+    return Experiment(cfg, datamodule, module, trainer, stopwatch, monitor, trial)
 
 
 def _trial(cfg: DictConfig, monitor: str | None) -> "PruneTrial | None":

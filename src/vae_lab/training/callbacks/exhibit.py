@@ -1,6 +1,5 @@
 """What everything that shows a model shares: when, on which images, and without leaving traces."""
 
-from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import lightning.pytorch as pl
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.model.contract import Model
+from vae_lab.runs.rundir import RunDir
 from vae_lab.training.loggers import TensorBoard
 
 NOISE_SEED = 0
@@ -41,7 +41,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         for option, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
             if value is not None and value < 1:
                 raise ValueError(f"{option} must be at least 1, got {value}")
-        self.folder = Path(run_dir) / "images"
+        self.run = RunDir(run_dir)
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images
         self.epochs_done = 0

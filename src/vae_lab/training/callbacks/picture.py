@@ -24,8 +24,7 @@ class PictureCallback(Exhibit[Image.Image]):
         """Write the picture to ``images/`` and TensorBoard, and what was found beside it."""
         buffer = io.BytesIO()
         drawn.save(buffer, "PNG")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{self.name}.png").write_bytes(buffer.getvalue())
+        self.run.write_picture(f"{self.name}.png", buffer.getvalue())
         for logger in tensorboards(trainer):
             logger.log_picture(
                 f"images/{self.name}", buffer.getvalue(), drawn.size, self.description, step
