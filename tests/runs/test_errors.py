@@ -22,7 +22,7 @@ from vae_lab.runs import errors
     ],
 )
 def test_what_the_user_can_mend_is_one_line(error):
-    with pytest.raises(SystemExit, match="^error: a b$"), errors.told_in_one_line():
+    with pytest.raises(SystemExit, match=r"^error: a b$"), errors.told_in_one_line():
         raise error
 
 

@@ -1,4 +1,4 @@
-"""What Windows lacks is not needed: modules, signals and calls of POSIX are hidden from a process."""
+"""What Windows lacks is not needed: a process goes without modules and signals of POSIX."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ import sys
 from command_line import LONGEST, ROOT
 from tiny import summary
 
-# Other libraries take another path on Windows, which they choose by asking for the operating system.
-# Where it differs they get what it lacks: filelock is imported before, and Lightning's signals stay.
+# Other libraries ask for the operating system, and take another way on Windows. Here they are given
+# what they need for this one: filelock is imported before, and Lightning keeps its signals.
 AS_ON_WINDOWS = """
 import os, signal, sys, types
 import filelock

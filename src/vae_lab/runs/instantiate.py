@@ -1,10 +1,14 @@
 """From configuration to objects, and to plain data."""
 
+from pathlib import Path
 from typing import Any
 
 import hydra.utils
+import yaml
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
+
+FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401
@@ -26,3 +30,20 @@ def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # n
 def to_plain(node: DictConfig | ListConfig | None, resolve: bool = True) -> Any:  # noqa: ANN401
     """Return a part of a configuration as dictionaries, lists, numbers and strings."""
     return OmegaConf.to_container(node, resolve=resolve) if node is not None else None
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """Return what a file of Hydra's holds, much faster than OmegaConf; nothing if there is none.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=FAST_LOADER)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not what Hydra wrote")
+    return content
