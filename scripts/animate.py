@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vae_lab.data import ImageDataModule
+from vae_lab.files import write_atomically
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys
-from vae_lab.runs import rundir
-from vae_lab.training.callbacks import film
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.rundir import RunDir
 
 IMAGES = 2000
 WALK_STEPS, LEG_STEPS, REST_STEPS = 160, 12, 5
@@ -27,23 +27,21 @@ SECONDS_PER_STEP = 0.08
 LONGEST_CAPTION = 3  # numbers
 
 
-def codes_of(run: Path, model: Model) -> tuple[Tensor, Tensor, Sequence[str]]:
+def codes_of(run: RunDir, model: Model) -> tuple[Tensor, Tensor, Sequence[str]]:
     """Return the posterior means (N, D) of the run's examples, their classes (N,), and names."""
-    data: ImageDataModule = rundir.instantiate(rundir.load_config(run).data)
-    data.prepare_data()
-    data.setup("fit")
+    data = run.open_data("fit")
     images, labels = data.examples(IMAGES)
     return model.encode(images).mean, labels, data.class_names
 
 
-def learning(run: Path) -> films.Film:
+def learning(run: RunDir) -> films.Film:
     """Join the frames that the run has kept."""
-    return film.learning(run / "images")
+    return films.learning(run.frames())
 
 
-def walk(run: Path) -> films.Film:
+def walk(run: RunDir) -> films.Film:
     """Walk along a closed path through the region where the codes lie."""
-    model = rundir.load_model(run)
+    model = run.open_model()
     codes, labels, class_names = codes_of(run, model)
     path = journeys.closed_walk(codes, WALK_STEPS)
     captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
@@ -52,9 +50,9 @@ def walk(run: Path) -> films.Film:
     return travel(model, codes, labels, class_names, path, captions)
 
 
-def interpolation(run: Path) -> films.Film:
+def interpolation(run: RunDir) -> films.Film:
     """Go from a typical image of each class to one of the next, and back to the first."""
-    model = rundir.load_model(run)
+    model = run.open_model()
     codes, labels, class_names = codes_of(run, model)
     chosen = journeys.typical(codes, labels)
     path = journeys.round_trip(codes[chosen], LEG_STEPS, journeys.straight, rest=REST_STEPS)
@@ -78,13 +76,14 @@ def travel(
     return films.Film(frames, SECONDS_PER_STEP, SECONDS_PER_STEP)
 
 
-FILMS: dict[str, Callable[[Path], films.Film]] = {
+FILMS: dict[str, Callable[[RunDir], films.Film]] = {
     "learning": learning,
     "walk": walk,
     "interpolation": interpolation,
 }
 
 
+@told_in_one_line()
 def main() -> None:
     """Make the films that the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -94,29 +93,29 @@ def main() -> None:
     parser.add_argument("--what", choices=(*FILMS, "all"), default="all", help="default: all")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: <run>/images")
     arguments = parser.parse_args()
-    output = arguments.output or arguments.run / "images"
+    run = RunDir(arguments.run)
+    output = arguments.output or run.images
 
     torch.manual_seed(0)
-    try:
-        if importlib.util.find_spec("imageio_ffmpeg") is None:
-            raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
-        rundir.load_config(arguments.run)
-        for name, make in FILMS.items():
-            if arguments.what in (name, "all"):
-                try:
-                    with torch.no_grad():
-                        made = make(arguments.run)
-                except FileNotFoundError as error:
-                    if arguments.what != "all" or name != "learning":
-                        raise
-                    print(f"no film of learning: {error}", file=sys.stderr)
-                    continue
-                output.mkdir(parents=True, exist_ok=True)
-                (output / f"{name}.gif").write_bytes(made.gif())
-                made.write_mp4(output / f"{name}.mp4")
-                print(output / f"{name}.gif", output / f"{name}.mp4", sep="\n")
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
+    run.config()
+    for name, make in FILMS.items():
+        if arguments.what in (name, "all"):
+            try:
+                with torch.no_grad():
+                    made = make(run)
+            except FileNotFoundError as error:
+                if arguments.what != "all" or name != "learning":
+                    raise
+                print(f"no film of learning: {error}", file=sys.stderr)
+                continue
+            for path, content in (
+                (output / f"{name}.gif", made.gif()),
+                (output / f"{name}.mp4", made.mp4()),
+            ):
+                write_atomically(path, content)
+                print(path)
 
 
 if __name__ == "__main__":

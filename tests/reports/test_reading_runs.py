@@ -1,6 +1,5 @@
 """A run directory as a row: how it ended, and what of it can be trusted."""
 
-import fcntl
 import json
 import math
 
@@ -9,6 +8,7 @@ from run_folders import make_run, metrics_of, write_curve
 
 from vae_lab.evaluation import record
 from vae_lab.reports.run import read_run
+from vae_lab.runs.rundir import RunDir
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def place(tmp_path):
 
 
 def read(place):
-    return read_run(place, "job")
+    return read_run(RunDir(place), "job")
 
 
 def write_evaluation(place, **changes):
@@ -58,8 +58,7 @@ def test_a_run_goes_on_as_long_as_its_lock_is_held_and_is_unfinished_after(place
     make_run(place, status="running")
     write_curve(place, (9, 0, "val/elbo", -120.0), (19, 1, "val/elbo", -110.0),
                 (29, 2, "val/elbo", -115.0))  # fmt: skip
-    with (place / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with RunDir(place).lock():
         assert read(place).status == "running"
     run = read(place)
     assert (run.status, run.detail) == ("unfinished", "after 3 of 10 epochs")
@@ -94,16 +93,17 @@ def test_epochs_without_validation_are_counted_when_the_next_begins(place):
 
 def test_looking_at_a_lock_leaves_it_free(place):
     make_run(place, status="running")
-    with (place / ".lock").open("w") as lock:
+    for _ in range(2):
+        with RunDir(place).lock():
+            pass
         read(place)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_an_interrupted_run_and_one_that_never_trained_are_not_completed(place, tmp_path):
     make_run(place, status="interrupted")
     assert (read(place).status, read(place).detail) == ("interrupted", "after 0 of 10 epochs")
     make_run(tmp_path / "b", status=None)
-    run = read_run(tmp_path / "b", "b")
+    run = read_run(RunDir(tmp_path / "b"), "b")
     assert (run.status, run.detail) == ("unfinished", "ended before training began")
 
 

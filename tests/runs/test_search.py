@@ -4,7 +4,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from vae_lab.runs import rundir
+from vae_lab.runs.rundir import RunDir
 
 optuna = pytest.importorskip("optuna")
 
@@ -84,11 +84,11 @@ def end(tmp_path):
     def ended(begun, *statuses):
         trials = [begun.next_trials(1)[0] for _ in statuses]
         for trial, status in zip(trials, statuses, strict=True):
-            run_dir = tmp_path / str(trial.number)
+            run = RunDir(tmp_path / str(trial.number))
             metrics = {"val/elbo": -100.0 - trial.number}
             summary = {"status": status, "monitor": "val/elbo", "metrics": metrics}
-            rundir.write_summary(run_dir, summary)
-            begun.tell(trial.number, run_dir)
+            run.write_summary(summary)
+            begun.tell(trial.number, run)
         return [trial.params for trial in trials]
 
     return ended

@@ -87,7 +87,7 @@ def finish(*overrides: str, folder: Path, data: Path) -> str:
 def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path) -> None:
     import torch  # noqa: PLC0415 - most tests do not come here
 
-    with output.open("w") as file:
+    with output.open("w", encoding="utf-8") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
     os.environ.update(_environment(data))

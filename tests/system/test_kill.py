@@ -8,7 +8,7 @@ import pytest
 from command_line import finish, start
 from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, signal_at, summary
 
-from vae_lab.runs import processes
+from vae_lab.runs.rundir import RunDir
 
 DDP = ("trainer=ddp_cpu", "trainer.devices=2", f"data.batch_size={8 // 2}")
 LAST_STEP = EPOCHS * STEPS_PER_EPOCH - 1
@@ -35,11 +35,11 @@ def uninterrupted_pair(folder):
     [
         pytest.param(signal_at(2, "SIGKILL", once="first"), id="in the first epoch"),
         pytest.param(signal_at(STEPS_PER_EPOCH + 3, "SIGKILL", once="second"), id="in the second"),
-        pytest.param(kill_when_renaming(".best.ckpt.part", 1), id="writing best.ckpt"),
-        pytest.param(kill_when_renaming(".next.ckpt.part", 1), id="writing last.ckpt"),
+        pytest.param(kill_when_renaming(".best.ckpt.*.part", 1), id="writing best.ckpt"),
+        pytest.param(kill_when_renaming(".next.ckpt.*.part", 1), id="writing last.ckpt"),
         pytest.param(kill_when_renaming("last.ckpt", 1), id="before keeping previous.ckpt"),
         pytest.param(kill_when_renaming("next.ckpt", 1), id="between previous.ckpt and last.ckpt"),
-        pytest.param(kill_when_renaming(".summary.json.part", EPOCHS - 1), id="summing up"),
+        pytest.param(kill_when_renaming(".summary.json.*.part", EPOCHS - 1), id="summing up"),
     ],
 )
 def test_a_killed_run_goes_on(kill, folder, uninterrupted, request):
@@ -93,15 +93,15 @@ def test_a_process_that_dies_ends_the_other(rank, folder):
     probe = signal_at(STEPS_PER_EPOCH + 2, "SIGKILL", rank=rank)
     hold = f"+callbacks.hold={{_target_: probes.HoldLock, folder: {run}}}"
     pair = start(*TINY, *DDP, f"hydra.run.dir={run}", probe, hold, folder=folder, data=folder)
-    pair.wait_until((run / "1" / processes.LOCK).exists)
+    pair.wait_until(RunDir(run / "1").is_locked)
     pair.wait()
     dead = time.monotonic()
-    while any(processes.is_locked(run / str(other)) for other in (0, 1)):
+    while any(RunDir(run / str(other)).is_locked() for other in (0, 1)):
         assert time.monotonic() - dead < SECONDS_TO_END_OTHERS, pair.text
         time.sleep(0.1)
     assert "Traceback" not in pair.text
     by_itself = "error: another process of this run has ended before its time"
     by_lightning = f"[rank: {rank}] Child process with PID"  # which looks every five seconds
     assert by_itself in pair.text or by_lightning in pair.text
-    assert not processes.is_locked(run)
+    assert not RunDir(run).is_locked()
     assert checkpoint(run)["global_step"] == STEPS_PER_EPOCH

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from vae_lab.runs import rundir
+from vae_lab.runs.rundir import RunDir
 from vae_lab.training import train
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
@@ -149,10 +149,10 @@ def test_the_best_weights_are_tested_and_can_be_loaded(run, compose):
     kept = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert kept["global_step"] == 10
     assert summary_of(folder)["metrics"]["val/elbo"] == pytest.approx(kept["metrics"]["val/elbo"])
-    rundir.write_summary(folder, {})
+    RunDir(folder).write_summary({})
     (folder / ".hydra").mkdir()
     OmegaConf.save(compose(*SMALL), folder / ".hydra" / "config.yaml")
-    model = rundir.load_model(folder)
+    model = RunDir(folder).open_model()
     for name, value in model.state_dict().items():
         assert torch.equal(value, kept["state_dict"][f"model.{name}"])
 

@@ -135,7 +135,7 @@ METRICS = (
     ),
     Metric(
         name="rate",
-        meaning="`kl`, as `evaluation.json` calls it",
+        meaning="`kl`, as an evaluation calls it",
         splits=("evaluation",),
         unit=NATS,
         is_in_results=True,

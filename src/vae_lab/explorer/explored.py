@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae_lab.data import ImageDataModule
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
@@ -20,7 +19,7 @@ from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import elbo_parts
 from vae_lab.pictures import plots
-from vae_lab.runs import rundir
+from vae_lab.runs.rundir import RunDir
 
 DIGITS = 2000  # test images shown on the plane
 BATCH = 500
@@ -53,16 +52,15 @@ class ExploredRun:
     """
 
     def __init__(self, run_dir: Path) -> None:
-        config = rundir.load_config(run_dir)
-        model = rundir.load_model(run_dir)
+        run = RunDir(run_dir)
+        config = run.config()
+        model = run.open_model()
         if model.num_groups > 1:
             raise ValueError(
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
             )
-        data: ImageDataModule = rundir.instantiate(config.data)
-        data.prepare_data()
-        data.setup("test")
+        data = run.open_data("test")
         images = data.images("test", DIGITS)
         self.model = model
         self.is_autoencoder = model.posterior.is_point_mass

@@ -39,14 +39,14 @@ def page(explored: Sequence[ExploredRun]) -> str:
         '<meta charset="utf-8">': f'<meta charset="utf-8">\n{POLICY}',
         'href="icon.svg"': f'href="data:image/svg+xml;base64,{icon}"',
         '<link rel="stylesheet" href="style.css">': (
-            f"<style>\n{(PAGE / 'style.css').read_text()}</style>"
+            f"<style>\n{(PAGE / 'style.css').read_text(encoding='utf-8')}</style>"
         ),
         '<script type="module" src="explorer.js"></script>': (
             f'<script type="application/json" id="embedded">{data}</script>\n'
             f'<script type="module">\n{script}</script>'
         ),
     }
-    html = (PAGE / "index.html").read_text()
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
     for place, content in parts.items():
         assert html.count(place) == 1, place
         html = html.replace(place, content)
@@ -60,7 +60,7 @@ def bundle(name: str, known: set[str] | None = None) -> list[str]:
     """
     known = set() if known is None else known
     known.add(name)
-    source = (PAGE / name).read_text()
+    source = (PAGE / name).read_text(encoding="utf-8")
     parts = [
         part
         for other in IMPORT.findall(source)

@@ -10,8 +10,8 @@ from pathlib import Path
 from vae_lab.evaluation.metrics import metric
 from vae_lab.reports.run import Run, read_run
 from vae_lab.reports.statistics import Estimate, over_seeds
-from vae_lab.runs import rundir
 from vae_lab.runs.overrides import MULTIRUN, Sweep, Value, first_line, read_sweep
+from vae_lab.runs.rundir import RunDir
 
 SEED = "seed"
 LATENT_DIM = "latent_dim"
@@ -73,8 +73,9 @@ class Frame:
         found, sweeps, notes = [], {}, []
         for place in _walk(folder):
             name = place.relative_to(folder).as_posix()
-            if rundir.is_run(place) or (place / rundir.SUMMARY).is_file():
-                found.append(read_run(place, name))
+            run = RunDir(place)
+            if run.is_composed or run.is_begun:
+                found.append(read_run(run, name))
             if (place / MULTIRUN).is_file():
                 try:
                     sweeps[name] = read_sweep(place / MULTIRUN)

@@ -31,7 +31,7 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
     evaluations = []
     for path in sorted(folder.rglob("*.json")):
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:

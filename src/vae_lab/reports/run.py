@@ -1,6 +1,5 @@
 """One run directory as a row: with which settings, how it ended, what it measured."""
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,17 +13,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.evaluation import record
 from vae_lab.evaluation.metrics import METRICS, metric
-from vae_lab.runs import processes, rundir
+from vae_lab.runs.curves import Point
 from vae_lab.runs.overrides import Value, first_line, parse, plain
+from vae_lab.runs.rundir import RunDir
 
-HYDRA = Path(".hydra") / "hydra.yaml"
-EVALUATION = "evaluation.json"
 COUNTS = ("epochs", "steps", "seconds", "training_seconds", "images_per_second", "parameters")
 # What reading a damaged file, or one of another shape, raises.
 DAMAGE = (AttributeError, KeyError, OSError, OmegaConfBaseException, TypeError, ValueError,
           yaml.YAMLError)  # fmt: skip
 EMPTY = OmegaConf.create({})
-FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -85,32 +82,32 @@ class Run:
         return tuple(str(self.setting(part)) for part in parts)
 
 
-def read_run(path: Path, name: str) -> Run:
-    """Return the run in the directory ``path``; what is damaged is said, and never raised."""
+def read_run(run: RunDir, name: str) -> Run:
+    """Return what a run directory tells; what is damaged is said, and never raised."""
     try:
-        return _read(path, name)
+        return _read(run, name)
     except DAMAGE as error:
-        return Run(name, "damaged", first_line(error).replace(f"{path}/", ""))
+        return Run(name, "damaged", first_line(error).replace(f"{run.path}/", ""))
 
 
-def _read(path: Path, name: str) -> Run:
-    summary = rundir.read_summary(path)
+def _read(run: RunDir, name: str) -> Run:
+    summary = run.summary()
     metrics = _finite(summary.get("metrics", {}))
     sampled = [f"test/{known.name}" for known in METRICS if known.depends_on_samples]
     samples = {name: summary["nll_samples"] for name in sampled if name in metrics}
-    config = OmegaConf.create(_load(path / rundir.CONFIG))
-    hydra = _load(path / HYDRA).get("hydra", {})
+    config = OmegaConf.create(run.settings())
+    hydra = run.hydra()
     choices = hydra.get("runtime", {}).get("choices", {})
-    overrides = parse(rundir.read_overrides(path))
+    overrides = parse(run.overrides())
     begun_with = hydra.get("overrides", {}).get("task")
-    status = _status(path, summary.get("status"))
-    curves = {} if status == "completed" else _curves(path / "metrics.csv")
+    status = _status(run, summary.get("status"))
+    curves = {} if status == "completed" else run.curves()
     monitor = _monitor(summary.get("monitor") or config.get("monitor"), [*metrics, *curves])
     best = max if monitor is None or metric(monitor).higher_is_better else min
     if validated := curves.get(f"val/{monitor}"):
-        metrics |= {f"val/{monitor}": best(value for _, value in validated)}
+        metrics |= {f"val/{monitor}": best(point.value for point in validated)}
     epochs = max([summary.get("epochs", 0), *_epochs_done(curves)])
-    evaluation, damage = _read_evaluation(path / EVALUATION)
+    evaluation, damage = _read_evaluation(run.evaluation_file())
     if evaluation is not None:
         figures = {f"evaluation/{name}": f for name, f in evaluation["metrics"].items()}
         metrics |= _finite({name: figure["value"] for name, figure in figures.items()})
@@ -118,7 +115,7 @@ def _read(path: Path, name: str) -> Run:
     return Run(
         name=name,
         status=status,
-        detail=damage or _detail(path, status, summary, epochs, config),
+        detail=damage or _detail(run, status, summary, epochs, config),
         overrides=overrides,
         begun_with=overrides if begun_with is None else parse(begun_with),
         choices={str(group): plain(option) for group, option in choices.items()},
@@ -136,20 +133,6 @@ def _hardware(hardware: Mapping[str, Any] | None) -> str:
     if hardware is None:
         return ""
     return "{processes} × {name}, threads: {threads}".format(**hardware)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    """Return a file of Hydra's, empty if there is none.
-
-    Raises:
-        ValueError: if it holds something else.
-    """
-    if not path.exists():
-        return {}
-    content = yaml.load(path.read_text(), Loader=FAST_LOADER)
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not what Hydra wrote")
-    return content
 
 
 def _finite(numbers: Mapping[str, Any]) -> dict[str, float]:
@@ -170,55 +153,31 @@ def _monitor(name: str | None, metrics: Iterable[str]) -> str | None:
     return next((n for n in names if n in measured), names[0])
 
 
-def _status(path: Path, status: str | None) -> str:
+def _status(run: RunDir, status: str | None) -> str:
     """Tell a run that goes on from one that was killed, by its lock."""
     if status not in {None, "running"}:
         return str(status)
-    return "running" if processes.is_locked(path) else "unfinished"
+    return "running" if run.is_locked() else "unfinished"
 
 
 def _detail(
-    path: Path, status: str, summary: Mapping[str, Any], epochs: int, config: DictConfig
+    run: RunDir, status: str, summary: Mapping[str, Any], epochs: int, config: DictConfig
 ) -> str:
     if status == "completed":
         return ""
     if status == "failed":
-        return str(summary.get("error") or _last_line_of_traceback(path) or "no reason was kept")
+        return str(summary.get("error") or run.failure() or "no reason was kept")
     if not summary:
         return "ended before training began" if status == "unfinished" else "begins"
     total = OmegaConf.select(config, "trainer.max_epochs")
     return f"after {epochs} of {total} epochs"
 
 
-def _last_line_of_traceback(path: Path) -> str:
-    for traceback in sorted(path.glob("traceback_*.txt")):
-        lines = traceback.read_text(errors="replace").strip().splitlines()
-        if lines:
-            return lines[-1]
-    return ""
-
-
-def _curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return (epoch, value) of each metric; a line cut off by a crash is left out."""
-    curves: dict[str, list[tuple[int, float]]] = {}
-    if not path.exists():
-        return curves
-    with path.open(newline="", errors="replace") as file:
-        for row in csv.DictReader(line.replace("\0", "") for line in file):
-            try:
-                name, epoch, value = row["metric"], int(row["epoch"]), float(row["value"])
-            except (KeyError, TypeError, ValueError):
-                continue
-            if math.isfinite(value):
-                curves.setdefault(name, []).append((epoch, value))
-    return curves
-
-
-def _epochs_done(curves: Mapping[str, list[tuple[int, float]]]) -> Iterator[int]:
+def _epochs_done(curves: Mapping[str, list[Point]]) -> Iterator[int]:
     """Yield numbers of epochs that have ended: a validated one has, others when the next begins."""
     for name, points in curves.items():
-        for epoch, _ in points:
-            yield epoch + name.startswith("val/")
+        for point in points:
+            yield point.epoch + name.startswith("val/")
 
 
 def _read_evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:
@@ -226,7 +185,7 @@ def _read_evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:
     if not path.exists():
         return None, ""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         is_current = (content["format"], content["version"]) == (
             record.FORMAT,
             record.VERSION,

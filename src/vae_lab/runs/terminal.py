@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vae_lab.evaluation.metrics import metric
+from vae_lab.runs.rundir import RunDir
 
 
 def say(line: str) -> None:
@@ -32,7 +33,7 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
             say(f"{name} failed: {summary.get('error', '?').removeprefix('error: ')}")
 
 
-def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
+def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
     """Print the test metrics as a table, and where to look at the run."""
     console = Console()
     tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
@@ -49,10 +50,11 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
             digits = 2 if abs(value) >= 1 or not value else 4
             table.add_row(name, f"{value:.{digits}f}", known.unit + samples)
         console.print(table)
-    where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
+    here = Path.cwd()
+    where = run.path.relative_to(here) if run.path.is_relative_to(here) else run.path
     lines = [f"status    {summary['status']} after {summary['seconds']:.0f} s"]
-    if (run_dir / "images").exists():
-        lines.append(f"pictures  {where / 'images'}")
+    if run.images.exists():
+        lines.append(f"pictures  {where / run.images.name}")
     if summary["status"] != "failed":
         lines.append(f"curves    tensorboard --logdir {where}")
     if summary["status"] != "completed":

@@ -5,7 +5,6 @@ Shapes: B images, D latent dimensions, C×H×W pixels.
 
 import os
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,9 @@ from torch.distributions import Distribution
 from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
-from vae_lab.runs import rundir
+from vae_lab.runs.checkpoint_file import read_checkpoint
+from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.rundir import RunDir
 from vae_lab.seeding import set_random_state
 
 DESCRIPTION = ("name", "seed", "latent_dim", "model", "objective", "data")
@@ -166,10 +167,11 @@ def open_run(run_dir: str | os.PathLike[str]) -> TrainedVAE:
         FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
         ValueError: if configuration and weights are damaged or do not fit.
     """
-    model = rundir.load_model(Path(run_dir))
-    complete = rundir.to_plain(rundir.load_config(Path(run_dir)))
+    run = RunDir(run_dir)
+    model = run.open_model()
+    complete = to_plain(run.config())
     config = {key: complete[key] for key in DESCRIPTION}
     config["data"].pop("root", None)
     # not asked of the data themselves: that would load Lightning, which takes seconds
-    config["pixels"] = rundir.load_checkpoint(rundir.find_checkpoint(Path(run_dir)))["pixels"]
+    config["pixels"] = read_checkpoint(run.weights)["pixels"]
     return TrainedVAE(model, config | {"vae_lab_version": version("vae-lab")}).eval()

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from vae_lab.data import ImageDataModule
 from vae_lab.evaluation.metrics import metric
 from vae_lab.runs.environment import processor_cores
-from vae_lab.runs.rundir import instantiate
+from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.exhibit import Exhibit
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 from vae_lab.training.checkpoints import AtomicCheckpoints
@@ -59,11 +59,12 @@ class Experiment:
 
 
 def build(cfg: DictConfig) -> Experiment:
-    """Instantiate everything that ``cfg`` describes.
+    """Instantiate everything that ``cfg`` describes; ``cfg`` stays as it is.
 
     Raises:
         ValueError: if a value is out of its range.
     """
+    cfg = copy.deepcopy(cfg)
     _check_values(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule: ImageDataModule = instantiate(cfg.data)

@@ -4,7 +4,6 @@ import csv
 import io
 import shutil
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -23,6 +22,8 @@ from torch.utils.tensorboard.summary import histogram, hparams
 
 from vae_lab.evaluation.metrics import METRICS, markdown_table
 from vae_lab.files import write_atomically
+from vae_lab.runs.curves import COLUMNS
+from vae_lab.runs.rundir import RunDir
 
 # Metrics of the HParams table, after the monitored one. TensorBoard takes the columns for all runs
 # from one of them, so all name the same.
@@ -114,9 +115,9 @@ class TensorBoard(TensorBoardLogger):
     def log_embedding(self, points: Tensor, labels: list[str], images: Tensor) -> None:
         """Show points (N, D) with labels and images (N, C, H, W) in the projector.
 
-        They replace what was there, and lie in the folder ``00000/default``.
+        They replace what was there.
         """
-        folder = Path(self.log_dir) / "00000" / "default"
+        folder = RunDir(self.log_dir).projector
         shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
         height, width = images.shape[2:]
         sides = (height - width, width - height)  # torch arranges squares alone
@@ -145,11 +146,9 @@ class MetricsCSV(Logger):
         run_dir: the run directory.
     """
 
-    COLUMNS = ("step", "epoch", "metric", "value")
-
     def __init__(self, run_dir: str) -> None:
         super().__init__()
-        self.path = Path(run_dir) / "metrics.csv"
+        self.path = RunDir(run_dir).metrics_file
 
     @property
     def name(self) -> str:
@@ -171,7 +170,7 @@ class MetricsCSV(Logger):
         if not self.path.exists():
             self._rewrite([])
         epoch = metrics.get("epoch", "")
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             for name, value in metrics.items():
                 if name != "epoch":
@@ -184,13 +183,13 @@ class MetricsCSV(Logger):
         The last row may be cut off, where the process was killed or the disk was full.
         """
         if self.path.exists():
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if len(row) == len(self.COLUMNS)]
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
             self._rewrite(row for row in rows[1:] if int(row[0]) < step)
 
     def _rewrite(self, rows: Iterable[list[str]]) -> None:
         content = io.StringIO(newline="")
-        csv.writer(content).writerows([list(self.COLUMNS), *rows])
+        csv.writer(content).writerows([list(COLUMNS), *rows])
         write_atomically(self.path, content.getvalue())
 
 

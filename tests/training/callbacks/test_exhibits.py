@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from vae_lab.runs.rundir import RunDir
 from vae_lab.training import callbacks
 from vae_lab.training.callbacks.exhibit import Exhibit, PictureCallback
-from vae_lab.training.callbacks.film import LearningFilm, learning
+from vae_lab.training.callbacks.film import LearningFilm
 from vae_lab.training.callbacks.latent_space import Interpolations, LatentTraversals
 from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms
 
@@ -141,7 +142,7 @@ def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_p
         )  # anew, as after an interruption
         film.epochs_done = epoch
         film.publish(frame.rotate(10 * epoch), trainer, 10 * epoch)
-        assert len(learning(tmp_path / "images").frames) == epoch
+        assert len(RunDir(tmp_path).frames()) == epoch
         if shown.exists():
             joined.append(epoch)
             shown.unlink()
@@ -150,7 +151,7 @@ def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_p
     trainer.current_epoch = 6  # training ends, early or not, right after the epoch was shown
     film.on_train_end(trainer, None)
     with Image.open(shown) as whole:
-        assert whole.n_frames == len(learning(tmp_path / "images").frames) == 6
+        assert whole.n_frames == len(RunDir(tmp_path).frames()) == 6
 
 
 def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
@@ -166,4 +167,4 @@ def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
 
 def test_without_frames_the_film_says_how_to_keep_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="callbacks=film"):
-        learning(tmp_path)
+        RunDir(tmp_path).frames()

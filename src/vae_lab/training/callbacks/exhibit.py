@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import lightning.pytorch as pl
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from vae_lab.evaluation.metrics import metric
 from vae_lab.model.contract import Model
+from vae_lab.runs.rundir import RunDir
 from vae_lab.training.callbacks.averaged_weights import shown_weights
 from vae_lab.training.loggers import TensorBoard
 
@@ -48,7 +48,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         for option, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
             if value is not None and value < 1:
                 raise ValueError(f"{option} must be at least 1, got {value}")
-        self.folder = Path(run_dir) / "images"
+        self.run = RunDir(run_dir)
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images
         self.epochs_done = 0
@@ -123,8 +123,7 @@ class PictureCallback(Exhibit[Image.Image]):
         """Write the picture to ``images/`` and TensorBoard, and the scalars to all loggers."""
         buffer = io.BytesIO()
         drawn.save(buffer, "PNG")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / f"{self.name}.png").write_bytes(buffer.getvalue())
+        self.run.write_picture(f"{self.name}.png", buffer.getvalue())
         for logger in tensorboards(trainer):
             logger.log_picture(
                 f"images/{self.name}", buffer.getvalue(), drawn.size, self.description, step

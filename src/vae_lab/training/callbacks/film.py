@@ -1,6 +1,6 @@
 """The latent space being learned, one frame per epoch."""
 
-from pathlib import Path
+import io
 
 import lightning.pytorch as pl
 from PIL import Image
@@ -10,8 +10,6 @@ from vae_lab.model.contract import Model
 from vae_lab.pictures import films, plots
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 from vae_lab.training.callbacks.latent_space import PLANE
-
-SECONDS_PER_FRAME, SECONDS_AT_END = 0.4, 2.0
 
 
 class LearningFilm(Exhibit[Image.Image]):
@@ -68,10 +66,9 @@ class LearningFilm(Exhibit[Image.Image]):
 
     def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
         """Keep the frame, and show the film if its length has doubled."""
-        folder = frames_folder(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn.resize((drawn.width // 2, drawn.height // 2)).save(folder / f"step_{step:08d}.png")
-        count = len(list(folder.glob("step_*.png")))
+        buffer = io.BytesIO()
+        drawn.resize((drawn.width // 2, drawn.height // 2)).save(buffer, "PNG")
+        count = self.run.write_frame(step, buffer.getvalue())
         if count & (count - 1) == 0:
             self._join(trainer, step)
 
@@ -82,36 +79,13 @@ class LearningFilm(Exhibit[Image.Image]):
             self._join(trainer, trainer.global_step - 1)
 
     def _join(self, trainer: pl.Trainer, step: int) -> None:
-        film = learning(self.folder)
+        film = films.learning(self.run.frames())
         if len(film.frames) == self._joined:
             return
         self._joined = len(film.frames)
         encoded = film.gif()
-        (self.folder / f"{self.name}.gif").write_bytes(encoded)
+        self.run.write_picture(f"{self.name}.gif", encoded)
         for logger in tensorboards(trainer):
             logger.log_picture(
                 f"images/{self.name}", encoded, film.frames[0].size, self.description, step
             )
-
-
-def frames_folder(images: Path) -> Path:
-    """Return where the frames of a run lie, given its folder of images."""
-    return images / LearningFilm.name
-
-
-def learning(images: Path) -> films.Film:
-    """Return the film of the frames kept so far.
-
-    Args:
-        images: the run's folder of images.
-
-    Raises:
-        FileNotFoundError: if there are none.
-    """
-    paths = sorted(frames_folder(images).glob("step_*.png"))
-    if not paths:
-        raise FileNotFoundError(
-            f"{images} holds no frames of learning: they are kept by a run with callbacks=film"
-        )
-    frames = [Image.open(path).convert("RGB") for path in paths]
-    return films.Film(frames, SECONDS_PER_FRAME, SECONDS_AT_END)

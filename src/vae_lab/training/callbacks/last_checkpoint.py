@@ -3,17 +3,17 @@
 import os
 import signal
 import threading
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
+from vae_lab.runs.rundir import RunDir
+from vae_lab.runs.signals import Handler, stop_handlers
+
 NOTICE = b"\nstopping after this step; press Ctrl-C again to stop at once\n"
 STDERR = 2
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
 
 class LastCheckpoint(Checkpoint):
@@ -28,27 +28,29 @@ class LastCheckpoint(Checkpoint):
     ``trainer.log_every_n_steps``. A second signal stops at once and writes no checkpoint.
 
     Args:
-        folder: where checkpoints are written.
+        run_dir: the run directory.
     """
 
-    def __init__(self, folder: str) -> None:
-        self.path = Path(folder) / "last.ckpt"
-        self._signal: int | None = None  # the one that told this process to stop
-        self._saved = False  # whether a checkpoint was written since the signal
-        self._speaks = False  # whether this is the process that writes to the terminal
-        self._handlers: dict[int, Any] = {}  # as they were before training
+    def __init__(self, run_dir: str) -> None:
+        self.run = RunDir(run_dir)
+        self._signal: int | None = None  # that told this process to stop
+        self._saved = False  # a checkpoint, since then
+        self._speaks = False  # true in the one of several processes that says so to the user
+        self._handlers: dict[int, Handler] = {}  # of signals, as they were before training
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the signal handlers that are set; Lightning sets its own after this."""
-        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        """Remember the handlers of signals before Lightning sets its own."""
+        self._handlers = stop_handlers()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Replace the handlers that Lightning has set; after fitting it restores those before."""
+        """Handle the signals here from now on, and no longer in Lightning.
+
+        Lightning set its handlers just before. It removes them at the end of training.
+        """
         self._speaks = trainer.is_global_zero
         if threading.current_thread() is threading.main_thread():
-            for number, handler in self._handlers.items():
-                if number != signal.SIGUSR2 or callable(handler):
-                    signal.signal(number, self._on_signal)
+            for number in self._handlers:
+                signal.signal(number, self._on_signal)
 
     def on_train_batch_end(
         self,
@@ -109,7 +111,7 @@ class LastCheckpoint(Checkpoint):
     def _stop(self) -> None:
         """Call the handler from before training, and go on if it returns; without one, raise."""
         handler = self._handlers.get(self._signal) if self._signal else None
-        if not callable(handler):
+        if self._signal is None or not callable(handler):
             raise KeyboardInterrupt
         handler(self._signal, None)
         self._signal, self._saved = None, False
@@ -117,9 +119,8 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
             return
-        aside = self.path.with_name("next.ckpt")
-        trainer.save_checkpoint(aside)
+        trainer.save_checkpoint(self.run.next)
         if trainer.is_global_zero:
-            if self.path.exists():
-                self.path.replace(self.path.with_name("previous.ckpt"))
-            aside.replace(self.path)
+            if self.run.last.exists():
+                self.run.last.replace(self.run.previous)
+            self.run.next.replace(self.run.last)
