@@ -53,12 +53,12 @@ class Signal(pl.Callback):
 
 
 class KillWhenRenaming(pl.Callback):
-    """Kills the process in epoch ``epoch`` when a file called ``file`` is to take its place.
+    """Kills the process in epoch ``epoch`` when a file like ``file`` is to take its place.
 
     Half of what was written into a ``.part`` is lost then.
 
     Args:
-        file: name of the file.
+        file: pattern of its name, as in a shell.
         epoch: counted from 0.
         once: a file that keeps in mind that it has happened.
     """
@@ -74,7 +74,7 @@ class KillWhenRenaming(pl.Callback):
 
 
 def _kill_or_rename(path: Path, file: str, target: Path) -> None:
-    if path.name == file:
+    if path.match(file):
         if path.suffix == ".part":
             os.truncate(path, path.stat().st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
