@@ -140,7 +140,14 @@ def test_grey_pixels_under_a_bernoulli_are_monitored_under_another_name(build):
 
 
 def test_without_validation_nothing_is_monitored(build):
-    assert build("data.val_size=0").monitor is None
+    experiment = build("data.val_size=0")
+    assert not experiment.validates
+    assert experiment.trainer.checkpoint_callback.monitor is None
+
+
+def test_the_command_line_may_name_another_metric_to_monitor(build):
+    experiment = build("monitor=val/kl")
+    assert experiment.monitor == experiment.trainer.checkpoint_callback.monitor == "val/kl"
 
 
 def test_beta_may_be_a_number(build):

@@ -39,6 +39,6 @@ def train(model: torch.nn.Module, config: DictConfig, steps: int) -> None:
     optimizer = torch.optim.Adam(model.parameters(), 2e-3, fused=True)
     for x in images.split(BATCH):
         optimizer.zero_grad()
-        (-objective(model.draw(x, 1), 0.0).surrogate).backward()
+        (-objective(model.draw(x, 1), 0.0).value.mean()).backward()
         optimizer.step()
     model.eval()

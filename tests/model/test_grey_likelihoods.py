@@ -70,11 +70,20 @@ def test_discretized_logistic_can_be_sure_of_a_black_margin():
 def test_optimal_normal_learns_the_variance_as_a_running_mean(momentum):
     likelihood = OptimalNormal(momentum).double()
     x = torch.full((5, 1, 2, 2), 3.0, dtype=torch.float64)
-    expected = 1.0
+    weighted, weight = 0.0, 0.0
     for mean in (0.0, 1.0, 2.5):
         likelihood(torch.full_like(x, mean)).log_prob(x)
-        expected += momentum * ((3.0 - mean) ** 2 - expected)
-        torch.testing.assert_close(likelihood.variance.item(), expected)
+        weighted += momentum * ((3.0 - mean) ** 2 - weighted)
+        weight += momentum * (1.0 - weight)
+        torch.testing.assert_close(likelihood.variance.item(), weighted / weight)
+
+
+def test_optimal_normal_has_a_least_scale_and_gradients_there():
+    mean = torch.zeros(5, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    likelihood = OptimalNormal(momentum=1.0).double()
+    score = likelihood(mean).log_prob(torch.full_like(mean, 1e-5))
+    torch.testing.assert_close(likelihood.variance.log().item(), -12.0)
+    assert gradient_of(score.sum(), [mean]).isfinite().all()
 
 
 def test_optimal_normal_fits_in_training_and_scores_with_what_it_learnt_afterwards():
@@ -83,7 +92,7 @@ def test_optimal_normal_fits_in_training_and_scores_with_what_it_learnt_afterwar
     mean, x = torch.randn(2, 5, 1, 2, 2, dtype=torch.float64)
     assert isinstance(likelihood(mean), FittedNormal)
     likelihood(mean).log_prob(x)
-    variance = 0.5 + 0.5 * (x - mean).square().mean()
+    variance = (x - mean).square().mean()
     torch.testing.assert_close(likelihood.variance, variance)
     expected = Independent(TorchNormal(mean, variance.sqrt()), 3).log_prob(x)
     torch.testing.assert_close(likelihood.eval()(mean).log_prob(x), expected)
@@ -100,7 +109,7 @@ def test_optimal_normal_scores_training_batches_no_worse_than_any_fixed_scale():
 
 def test_optimal_normal_integrates_to_one_after_training():
     likelihood = OptimalNormal(momentum=1.0).double()
-    mean = torch.tensor([0.2, 0.9], dtype=torch.float64).reshape(1, 1, 2)
+    mean = torch.tensor([0.2, 0.9], dtype=torch.float64).reshape(1, 1, 1, 2)
     likelihood(mean).log_prob(mean + 0.1)
     p = likelihood.eval()(mean)
     total = integrate_plane(lambda x: p.log_prob(x.reshape(-1, 1, 1, 2)), 2.0, 401)
@@ -109,11 +118,11 @@ def test_optimal_normal_integrates_to_one_after_training():
 
 def test_optimal_normal_saves_its_variance_and_trains_nothing():
     likelihood = OptimalNormal(momentum=0.5)
-    likelihood(torch.zeros(1, 2, 2)).log_prob(torch.full((1, 2, 2), 3.0))
+    likelihood(torch.zeros(1, 1, 2, 2)).log_prob(torch.full((1, 1, 2, 2), 3.0))
     assert list(likelihood.parameters()) == []
     other = OptimalNormal(momentum=0.5)
     other.load_state_dict(likelihood.state_dict())
-    assert other.variance == 5.0
+    assert other.variance == 9.0
 
 
 @pytest.mark.parametrize("momentum", [0.0, -0.1, 1.1, math.nan])

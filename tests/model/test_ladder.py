@@ -67,6 +67,8 @@ def test_with_one_level_every_term_of_a_draw_is_that_of_the_flat_vae(one_level):
     for term in TERMS:
         found, wanted = getattr(draw, term), getattr(expected, term)
         assert found is wanted is None or torch.equal(found, wanted), term
+    assert torch.equal(draw.q.mean, expected.q.mean)
+    assert torch.equal(draw.p.log_prob(draw.z), expected.log_pz)
 
 
 def test_with_one_level_every_answer_is_that_of_the_flat_vae(one_level):
@@ -241,7 +243,7 @@ def test_fewer_than_one_sample_is_refused(num_samples):
 
 def test_path_gradients_are_refused():
     model = ladder()
-    with pytest.raises(ValueError, match="dreg=true needs a model with one group of latents"):
+    with pytest.raises(ValueError, match="a path gradient needs a flat model"):
         model.draw(binary_images_for(model, 2), 1, path_gradient=True)
 
 

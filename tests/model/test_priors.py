@@ -148,7 +148,7 @@ def test_pseudo_inputs_begin_as_the_first_images_if_there_is_no_noise():
     torch.manual_seed(0)
     images = torch.rand(5, *SHAPE)
     prior = VampPrior(SHAPE, num_components=3, noise=0.0)
-    prior.initialize(images)
+    prior.initialize(lambda: images)
     torch.testing.assert_close(prior.pseudo_inputs.detach(), images[:3], rtol=0, atol=0)
     assert prior.pseudo_inputs.requires_grad
 
@@ -157,7 +157,7 @@ def test_pseudo_inputs_begin_with_noise_of_that_scale():
     torch.manual_seed(0)
     images = torch.rand(2000, *SHAPE) * 0.2 + 0.4  # ten scales from either end: nothing is cut
     prior = VampPrior(SHAPE, num_components=2000, noise=0.04)
-    prior.initialize(images)
+    prior.initialize(lambda: images)
     noise = prior.pseudo_inputs.detach() - images
     assert_mean_is(noise, 0.0)
     assert_mean_is(noise.square(), 0.04**2)
@@ -166,7 +166,7 @@ def test_pseudo_inputs_begin_with_noise_of_that_scale():
 def test_pseudo_inputs_begin_within_the_range_of_pixels():
     torch.manual_seed(0)
     prior = VampPrior(SHAPE, num_components=50, noise=0.5)
-    prior.initialize(torch.rand(50, *SHAPE).round())
+    prior.initialize(lambda: torch.rand(50, *SHAPE).round())
     assert prior.pseudo_inputs.min() == 0
     assert prior.pseudo_inputs.max() == 1
 
@@ -174,7 +174,7 @@ def test_pseudo_inputs_begin_within_the_range_of_pixels():
 def test_more_pseudo_inputs_than_images_are_refused():
     prior = VampPrior(SHAPE, num_components=3, noise=0.1)
     with pytest.raises(ValueError, match=r"num_components must be at most 2, .* got 3"):
-        prior.initialize(torch.rand(2, *SHAPE))
+        prior.initialize(lambda: torch.rand(2, *SHAPE))
 
 
 @pytest.mark.parametrize("num_components", [0, -1])

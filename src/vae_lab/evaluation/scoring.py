@@ -13,7 +13,6 @@ from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
 from vae_lab.evaluation.representation import representation
 from vae_lab.evaluation.samples import sample_quality
 from vae_lab.model.contract import Model
-from vae_lab.model.posteriors import Deterministic
 
 BATCH = 1000
 
@@ -29,7 +28,7 @@ def measure(
     """Return every figure that makes sense for this model and these data, by name."""
     images, labels = data.images(split, len(data.splits[split])), data.splits[split].labels
     on_device = images.to(device)
-    if isinstance(model.posterior, Deterministic):
+    if model.posterior.is_point_mass:
         figures = {"reconstruction_mse": reconstruction_error(model, on_device)}
     else:
         suffix = model.likelihood.suffix(data.pixels)

@@ -17,8 +17,6 @@ from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.model.contract import Draw
 from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
-from vae_lab.model.posteriors import Deterministic
-from vae_lab.model.vae import VAE
 from vae_lab.objectives import elbo_parts
 from vae_lab.pictures import plots
 from vae_lab.runs import rundir
@@ -54,8 +52,8 @@ class ExploredRun:
 
     def __init__(self, run_dir: Path) -> None:
         config = rundir.load_config(run_dir)
-        model: Any = rundir.load_model(run_dir)
-        if not isinstance(model, VAE):
+        model = rundir.load_model(run_dir)
+        if model.num_groups > 1:
             raise ValueError(
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
@@ -65,7 +63,7 @@ class ExploredRun:
         data.setup("test")
         images = data.images("test", DIGITS)
         self.model = model
-        self.is_autoencoder = isinstance(model.posterior, Deterministic)
+        self.is_autoencoder = model.posterior.is_point_mass
         self.labels = data.splits["test"].labels[:DIGITS].to(torch.uint8)
         self.originals = to_bytes(data.originals("test")[:DIGITS])
         with torch.no_grad():

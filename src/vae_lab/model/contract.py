@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
+from vae_lab.model.priors import Prior
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Model(nn.Module):
     latent_dim: int
     num_groups = 1
     posterior: Posterior
-    prior: nn.Module
+    prior: Prior
     likelihood: Likelihood
 
     def encode(self, x: Tensor) -> Distribution:

@@ -24,6 +24,7 @@ from vae_lab.model.distributions import (
 )
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
+from vae_lab.model.priors import Prior
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class LadderVAE(Model):
         up: NetworkFactory,
         down: NetworkFactory,
         posterior: Posterior,
-        prior: nn.Module,
+        prior: Prior,
         likelihood: Likelihood,
     ) -> None:
         super().__init__()
@@ -189,7 +190,7 @@ class LadderVAE(Model):
     def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
         """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
         if path_gradient:
-            raise ValueError("objective.dreg=true needs a model with one group of latents")
+            raise ValueError("a path gradient needs a flat model, such as model=mlp")
         return partial(self._draw, x, *self._climb(x), self.prior(self.encode))
 
     def _draw(
@@ -215,8 +216,8 @@ class LadderVAE(Model):
             kl=kl_per_unit.sum(-1),
             kl_per_dim=None if per_dim is None else kl_per_unit,
             z=torch.cat([t.z for t in terms], dim=-1).unflatten(0, (count, -1)),
-            q=None,
-            p=None,
+            q=q if self.num_groups == 1 else None,
+            p=p if self.num_groups == 1 else None,
         )
 
     def _climb(self, x: Tensor) -> tuple[Distribution, list[Tensor]]:

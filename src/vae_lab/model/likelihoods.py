@@ -1,12 +1,15 @@
 """Likelihoods: the decoder's output → p(x|z).
 
-A likelihood is a module whose ``forward`` maps features, shape (..., C, H, W), to a distribution
-with event shape (C, H, W), so that ``log_prob`` sums over pixels: nats per image. Its ``mean`` is
-the picture to show.
+To add one, write a subclass of ``Likelihood``, here or in a file of its own, and
+``conf/likelihood/<name>.yaml``::
 
-Each declares the ``pixels`` it can score, ``"binary"`` or ``"grey"``.
+    # @package model.likelihood
+    _target_: vae_lab.model.<file>.<Class>
+
+``likelihood=<name>`` then selects it.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -23,10 +26,14 @@ from vae_lab.model.distributions import (
 )
 
 Pixels = Literal["binary", "grey"]
+LEAST_VARIANCE = math.exp(-12.0)  # log σ of −6
 
 
 class Likelihood(nn.Module):
     """What every likelihood offers.
+
+    The distribution that it returns has to have ``log_prob``, summed over pixels (nats per image),
+    and ``mean``, the picture to show.
 
     Attributes:
         pixels: the data under which ``log_prob`` is the logarithm of a probability (density).
@@ -39,7 +46,7 @@ class Likelihood(nn.Module):
     is_density = True
 
     def forward(self, features: Tensor) -> Distribution:
-        """Map features (..., C, H, W) to p(x|z): event (C, H, W)."""
+        """Map features (..., C · parameters_per_pixel, H, W) to p(x|z): event (C, H, W)."""
         raise NotImplementedError
 
     def caveat(self, pixels: Pixels) -> str | None:
@@ -116,9 +123,11 @@ class Normal(Likelihood):
 class OptimalNormal(Likelihood):
     """p(x|z) = Π N(x_i; features_i, σ²) with the σ that fits best.
 
-    In training σ² is the mean squared error of the batch, which maximises its likelihood in closed
-    form. A running mean of it is kept, and is what scores images afterwards: a σ fitted to the
-    image that it scores would make no density. Rybkin et al. 2021, §3.2, arXiv:2006.13202.
+    In training σ² is the mean squared error of the batch, which maximises the ELBO in closed form;
+    it is not what maximises a bound with weights, as of ``objective=iwae``. A running mean of it is
+    kept, and is what scores images afterwards: a σ fitted to the image that it scores would make no
+    density. Rybkin et al. 2021, §3.2, arXiv:2006.13202. As their code does, log σ is kept from
+    falling below −6, here by a limit, there by a soft one.
 
     Args:
         momentum: weight of the newest batch in the running mean, in (0, 1].
@@ -129,6 +138,7 @@ class OptimalNormal(Likelihood):
 
     pixels = "grey"
     variance: Tensor
+    weight: Tensor  # of all batches so far in the running mean, which without them would be 0
 
     def __init__(self, momentum: float) -> None:
         super().__init__()
@@ -136,17 +146,20 @@ class OptimalNormal(Likelihood):
             raise ValueError(f"model.likelihood.momentum must be in (0, 1], got {momentum}")
         self.momentum = momentum
         self.register_buffer("variance", torch.ones(()))
+        self.register_buffer("weight", torch.zeros(()))
 
     def forward(self, features: Tensor) -> Distribution:
         """Map means (..., C, H, W) to p(x|z)."""
         if self.training:
-            return FittedNormal(features, self._remember)
+            return FittedNormal(features, LEAST_VARIANCE, self._remember)
         scale = self.variance.sqrt().expand_as(features)
         return Independent(NormalDistribution(features, scale, validate_args=False), IMAGE_DIMS)
 
     @torch.no_grad()
     def _remember(self, variance: Tensor) -> None:
-        self.variance.lerp_(variance.to(self.variance.dtype), self.momentum)
+        self.weight.lerp_(torch.ones_like(self.weight), self.momentum)
+        share = self.momentum / self.weight  # 1 for the first batch, whatever stood there before
+        self.variance += share * (variance.to(self.variance.dtype) - self.variance)
 
 
 class ContinuousBernoulli(Likelihood):

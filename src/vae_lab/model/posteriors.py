@@ -1,8 +1,13 @@
 """Posteriors: the encoder's output → q(z|x).
 
-A posterior is a module whose ``forward`` maps parameters, shape (B, ``num_parameters``), to a
-distribution with batch shape (B,) and event shape (D,). The encoder is built to deliver exactly
-``num_parameters`` numbers per image.
+To add one, write a subclass of ``Posterior``, here or in a file of its own, and
+``conf/posterior/<name>.yaml``::
+
+    # @package model.posterior
+    _target_: vae_lab.model.<file>.<Class>
+    latent_dim: ${latent_dim}
+
+``posterior=<name>`` then selects it.
 """
 
 from collections.abc import Callable
@@ -20,11 +25,19 @@ MEAN_POINTS = 64
 class Posterior(nn.Module):
     """What every posterior offers.
 
+    The distribution that it returns has to have ``mean``, ``log_prob`` and ``rsample``, or
+    ``rsample_and_log_prob`` in place of the last two where one pass gives both.
+
     Attributes:
         num_parameters: how many numbers the encoder delivers per image.
+        is_point_mass: whether q(z|x) is a single point, which has no density and hence no KL.
+        factorises: whether the dimensions of z are independent under q(z|x); the distribution then
+            has ``log_prob_per_dim``, z (..., D) → log q(z_d|x) (..., D).
     """
 
     num_parameters: int
+    is_point_mass = False
+    factorises = False
 
     def forward(self, parameters: Tensor) -> Distribution:
         """Map parameters (B, num_parameters) to q(z|x): batch (B,), event (D,)."""
@@ -40,6 +53,8 @@ class DiagonalNormal(Posterior):
         latent_dim: D.
         log_scale_range: the least and the greatest log σ, or None for no limits.
     """
+
+    factorises = True
 
     def __init__(self, latent_dim: int, log_scale_range: tuple[float, float] | None) -> None:
         super().__init__()
@@ -97,6 +112,8 @@ class Deterministic(Posterior):
     Args:
         latent_dim: D.
     """
+
+    is_point_mass = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()

@@ -1,7 +1,13 @@
 """Priors: the model's ``encode`` → p(z).
 
-A prior is a module whose ``forward`` takes the function x → q(z|x), which all but the VampPrior
-ignore, and returns a distribution with event shape (D,).
+To add one, write a subclass of ``Prior``, here or in a file of its own, and
+``conf/prior/<name>.yaml``::
+
+    # @package model.prior
+    _target_: vae_lab.model.<file>.<Class>
+    latent_dim: ${latent_dim}
+
+``prior=<name>`` then selects it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +22,45 @@ from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, Stand
 Encode = Callable[[Tensor], Distribution]
 
 
-class StandardNormal(nn.Module):
+class Prior(nn.Module):
+    """What every prior offers.
+
+    The distribution that it returns has to have ``log_prob`` and ``sample``; ``tempered`` lists
+    those that a temperature is defined for. What a subclass does not claim is taken to be absent.
+
+    Attributes:
+        factorises: whether the dimensions of z are independent under p(z).
+        has_rsample: whether samples carry gradients to the parameters of p(z), as in torch.
+    """
+
+    factorises = False
+    has_rsample = False
+
+    def initialize(self, images: Callable[[], Tensor]) -> None:
+        """Prepare for training on images; most priors have nothing to prepare.
+
+        Args:
+            images: reads the training images before binarisation, (N, C, H, W) in [0, 1].
+        """
+
+    def forward(self, encode: Encode) -> Distribution:
+        """Return p(z): batch (), event (D,).
+
+        Args:
+            encode: images (B, C, H, W) → q(z|x), for a prior that is made of posteriors.
+        """
+        raise NotImplementedError
+
+
+class StandardNormal(Prior):
     """p(z) = N(z; 0, I).
 
     Args:
         latent_dim: D.
     """
 
+    factorises = True
+    has_rsample = True
     origin: Tensor
 
     def __init__(self, latent_dim: int) -> None:
@@ -34,7 +72,7 @@ class StandardNormal(nn.Module):
         return StandardGaussian(self.origin)
 
 
-class MixtureOfGaussians(nn.Module):
+class MixtureOfGaussians(Prior):
     """p(z) = Σ_c w_c N(z; μ_c, diag σ_c²), all learned.
 
     Dilokthanakul et al. 2016, arXiv:1611.02648; the "MoG" of Tomczak & Welling 2018, §4,
@@ -62,7 +100,7 @@ class MixtureOfGaussians(nn.Module):
         return GaussianMixture(self.means, self.log_scales, self.logits.log_softmax(-1))
 
 
-class Flow(nn.Module):
+class Flow(Prior):
     """p(z): a normalizing flow from zuko over a standard normal, cheap to evaluate.
 
     Chen et al. 2017, §3.2, arXiv:1611.02731.
@@ -74,6 +112,8 @@ class Flow(nn.Module):
     Raises:
         ValueError: if ``latent_dim`` is 1, where an autoregressive flow has nothing to regress on.
     """
+
+    has_rsample = True
 
     def __init__(self, latent_dim: int, flow: Callable[..., ZukoFlow]) -> None:
         super().__init__()
@@ -87,7 +127,7 @@ class Flow(nn.Module):
         return self.flow()
 
 
-class VampPrior(nn.Module):
+class VampPrior(Prior):
     """p(z) = 1/C Σ_c q(z|u_c): the posterior of C learned pseudo-inputs.
 
     Tomczak & Welling 2018, eq. 9, arXiv:1705.07120. They start from training images, to which a
@@ -110,20 +150,20 @@ class VampPrior(nn.Module):
         self.pseudo_inputs = nn.Parameter(torch.rand(num_components, *image_shape))
 
     @torch.no_grad()
-    def initialize(self, images: Tensor) -> None:
-        """Start from the first of ``images`` (N, C, H, W), values in [0, 1].
+    def initialize(self, images: Callable[[], Tensor]) -> None:
+        """Start from the first of the training images.
 
         Raises:
             ValueError: if there are fewer images than pseudo-inputs.
         """
-        count = len(self.pseudo_inputs)
-        if count > len(images):
+        originals, count = images(), len(self.pseudo_inputs)
+        if count > len(originals):
             raise ValueError(
-                f"model.prior.num_components must be at most {len(images)}, the number of training "
-                f"images, got {count}"
+                f"model.prior.num_components must be at most {len(originals)}, the number of "
+                f"training images, got {count}"
             )
         noise = self.noise * torch.randn_like(self.pseudo_inputs)
-        self.pseudo_inputs.copy_((images[:count] + noise).clamp(0, 1))
+        self.pseudo_inputs.copy_((originals[:count] + noise).clamp(0, 1))
 
     def forward(self, encode: Encode) -> GaussianMixture:
         """Return p(z): batch (), event (D,).

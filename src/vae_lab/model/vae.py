@@ -7,13 +7,14 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
+from vae_lab.model.priors import Prior
 
 
 class VAE(Model):
@@ -41,7 +42,7 @@ class VAE(Model):
         encoder: NetworkFactory,
         decoder: NetworkFactory,
         posterior: Posterior,
-        prior: nn.Module,
+        prior: Prior,
         likelihood: Likelihood,
     ) -> None:
         super().__init__()

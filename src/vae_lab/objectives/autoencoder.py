@@ -1,6 +1,6 @@
 """The baseline without a distribution over codes."""
 
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective
 
 
@@ -11,10 +11,21 @@ class Autoencoder(Objective):
     and no ``kl``: a point mass has an infinite KL from any density.
     """
 
+    monitored = "reconstruction"
+
     def __init__(self) -> None:
         super().__init__(num_samples=1)
+
+    def check(self, model: Model) -> None:
+        """Refuse a model whose codes are sampled."""
+        if model.num_groups > 1:
+            raise ValueError("objective=autoencoder needs a model with one group of latents")
+        if not model.posterior.is_point_mass:
+            raise ValueError(
+                "objective=autoencoder goes with posterior=deterministic: it samples nothing"
+            )
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the reconstruction term alone."""
         value = draw.log_px.mean(0)
-        return Bound(value, value.mean(), {"reconstruction": value})
+        return Bound(value, {"reconstruction": value})

@@ -1,11 +1,20 @@
-"""What every objective returns, and what all of them report."""
+"""What every objective is, what it returns, and what all of them report.
+
+To add one, write a subclass of ``Objective`` in a file of its own here, and
+``conf/objective/<name>.yaml``::
+
+    _target_: vae_lab.objectives.<file>.<Class>
+    num_samples: 1
+
+``objective=<name>`` then selects it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, Model
 
 
 @dataclass(frozen=True)
@@ -13,15 +22,14 @@ class Bound:
     """What an objective says of a batch.
 
     Attributes:
-        value: the objective, (B,), nats. This is what is reported.
-        surrogate: a scalar whose gradient is followed uphill.
+        value: the objective, (B,), nats: its batch mean is reported, and its gradient followed
+            uphill.
         parts: unweighted terms by name, each (B,), nats, so that runs compare across objectives:
             ``elbo``, ``reconstruction`` and ``kl`` wherever these exist.
         scheduled: the values, at this epoch, of the numbers that follow a schedule.
     """
 
     value: Tensor
-    surrogate: Tensor
     parts: Mapping[str, Tensor]
     scheduled: Mapping[str, float] = field(default_factory=dict)
 
@@ -32,20 +40,41 @@ class Objective:
     Attributes:
         num_samples: K, how many samples per image it asks for.
         path_gradient: whether it asks for log q(z|x) with gradients through the samples alone.
+        monitored: the part of its bounds that tells, on validation images, which epoch is best;
+            higher is better. A user may name another metric.
 
     Raises:
         ValueError: if ``num_samples`` is less than 1.
     """
 
     path_gradient = False
+    monitored = "elbo"
 
     def __init__(self, num_samples: int) -> None:
         if num_samples < 1:
             raise ValueError(f"objective.num_samples must be at least 1, got {num_samples}")
         self.num_samples = num_samples
 
+    def check(self, model: Model) -> None:
+        """Refuse a model that this cannot be asked of, before training begins.
+
+        By default one without a KL. An objective that needs more says so here.
+
+        Raises:
+            ValueError: with what to do.
+        """
+        if model.posterior.is_point_mass:
+            raise ValueError(
+                "posterior=deterministic has no KL; it goes with objective=autoencoder"
+            )
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
-        """Judge ``draw`` at ``epoch`` (epochs done, fractions included)."""
+        """Judge ``draw``, of a model that ``check`` lets pass.
+
+        Args:
+            draw: K samples for each of B images.
+            epoch: epochs done, fractions included.
+        """
         raise NotImplementedError
 
 

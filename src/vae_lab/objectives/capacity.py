@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+from vae_lab.collectives import mean_over_batch
 from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 from vae_lab.objectives.schedules import Schedule, as_schedule
 
 
 class Capacity(Objective):
-    """E_q[log p(x|z)] − γ |KL − C|, with the KL averaged over the batch.
+    """E_q[log p(x|z)] − γ |KL − C|, with the KL averaged over the batch of all processes.
 
     The capacity C rises while training, and the information in the code with it. Burgess et al.
     2018, §4.2, arXiv:1804.03599.
@@ -39,5 +40,5 @@ class Capacity(Objective):
         parts = elbo_parts(draw)
         capacity = self.capacity(epoch)
         excess = draw.kl - capacity
-        value = parts["reconstruction"] - self.gamma * excess.mean().sign().detach() * excess
-        return Bound(value, value.mean(), parts, {"capacity": capacity})
+        value = parts["reconstruction"] - self.gamma * mean_over_batch(excess).sign() * excess
+        return Bound(value, parts, {"capacity": capacity})

@@ -38,4 +38,4 @@ class ELBO(Objective):
         beta = self.beta(epoch)
         kl = draw.kl if self.kl == "analytic" else (draw.log_qz - draw.log_pz).mean(0)
         value = parts["reconstruction"] - beta * kl
-        return Bound(value, value.mean(), parts, {"beta": beta})
+        return Bound(value, parts, {"beta": beta})

@@ -2,12 +2,13 @@
 
 import torch
 
+from vae_lab.collectives import mean_over_batch
 from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 
 class FreeBits(Objective):
-    """E_q[log p(x|z)] − Σ_d max(λ, mean over the batch of KL_d).
+    """E_q[log p(x|z)] − Σ_d max(λ, mean over the batch of all processes of KL_d).
 
     Each latent dimension may carry λ nats before its KL counts, so none is driven to the prior
     early. Kingma et al. 2016, eq. 15, arXiv:1606.04934. Without a KL per dimension, as with a flow,
@@ -31,7 +32,7 @@ class FreeBits(Objective):
         """Return the bound with free bits; its batch mean is eq. 15."""
         parts = elbo_parts(draw)
         kl = draw.kl[:, None] if draw.kl_per_dim is None else draw.kl_per_dim
-        is_charged = kl.mean(0) > self.free_nats
-        charge = torch.where(is_charged, kl, kl.new_tensor(self.free_nats)).sum(-1)
+        is_charged = mean_over_batch(kl) > self.free_nats
+        charge = torch.where(is_charged, kl, torch.full_like(kl, self.free_nats)).sum(-1)
         value = parts["reconstruction"] - charge
-        return Bound(value, value.mean(), parts)
+        return Bound(value, parts)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 
@@ -30,16 +30,21 @@ class IWAE(Objective):
         super().__init__(num_samples)
         self.path_gradient = dreg
 
+    def check(self, model: Model) -> None:
+        """Refuse a model without a KL; with ``dreg``, one with several groups of latents."""
+        super().check(model)
+        if self.path_gradient and model.num_groups > 1:
+            raise ValueError("objective.dreg=true needs a model with one group of latents")
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the bound."""
         value = log_mean_exp(draw.log_w)
-        surrogate = value.mean()
         if self.path_gradient:
             # ∂value/∂log w_k is w̃_k, which is all that the decoder needs; z multiplies it once more
             weights = draw.log_w.detach().softmax(dim=0)[..., None]
             if draw.z.requires_grad:
                 draw.z.register_hook(lambda gradient: weights * gradient)
-        return Bound(value, surrogate, elbo_parts(draw))
+        return Bound(value, elbo_parts(draw))
 
 
 class MIWAE(Objective):
@@ -68,7 +73,7 @@ class MIWAE(Objective):
         """Return the mean of the bounds."""
         log_w = draw.log_w.unflatten(0, (self.samples_per_bound, -1))
         value = log_mean_exp(log_w).mean(0)
-        return Bound(value, value.mean(), elbo_parts(draw))
+        return Bound(value, elbo_parts(draw))
 
 
 class CIWAE(Objective):
@@ -93,4 +98,4 @@ class CIWAE(Objective):
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the combination."""
         value = self.beta * draw.log_w.mean(0) + (1 - self.beta) * log_mean_exp(draw.log_w)
-        return Bound(value, value.mean(), elbo_parts(draw))
+        return Bound(value, elbo_parts(draw))

@@ -1,9 +1,12 @@
 """InfoVAE: the aggregate posterior compared with the prior by a kernel."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 
@@ -41,20 +44,21 @@ class InfoVAE(Objective):
         self.alpha = alpha
         self.weight = weight
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
-        """Return the objective; ``mmd`` is among the parts, in no unit.
-
-        Raises:
-            ValueError: if the model has several groups of latents, or the prior is a mixture.
-        """
-        if draw.p is None or not draw.p.has_rsample:
+    def check(self, model: Model) -> None:
+        """Refuse a model with several groups of latents, or a prior without gradients."""
+        super().check(model)
+        if model.num_groups > 1 or not model.prior.has_rsample:
             raise ValueError(
                 "objective=info_vae needs one group of latents, and a prior whose samples carry "
                 "gradients: prior=standard_normal or prior=flow"
             )
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the objective; ``mmd`` is among the parts, in no unit."""
+        p = cast(Distribution, draw.p)
         parts = elbo_parts(draw)
         z = draw.z[0]
-        mmd = squared_mmd(z, draw.p.rsample((len(z),)))
+        mmd = squared_mmd(z, p.rsample((len(z),)))
         value = parts["reconstruction"] - (1 - self.alpha) * parts["kl"]
         value = value - (self.alpha + self.weight - 1) * mmd
-        return Bound(value, value.mean(), parts | {"mmd": mmd.expand_as(draw.kl)})
+        return Bound(value, parts | {"mmd": mmd.expand_as(draw.kl)})

@@ -28,4 +28,4 @@ class Renyi(Objective):
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the bound."""
         value = log_mean_exp(self.order * draw.log_w) / self.order
-        return Bound(value, value.mean(), elbo_parts(draw))
+        return Bound(value, elbo_parts(draw))

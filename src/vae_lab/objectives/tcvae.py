@@ -1,10 +1,11 @@
 """β-TCVAE: the KL taken apart."""
 
 import math
+from typing import cast
 
 import torch
 
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
@@ -34,16 +35,21 @@ class BetaTCVAE(Objective):
         super().__init__(num_samples)
         self.weights = (mutual_information, total_correlation, dimension_wise_kl)
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
-        """Return the weighted sum; its three terms are among the parts.
-
-        Raises:
-            ValueError: if the posterior is not a diagonal normal.
-        """
-        if not isinstance(draw.q, DiagonalGaussian):
+    def check(self, model: Model) -> None:
+        """Refuse a model without one density per latent dimension."""
+        super().check(model)
+        if model.num_groups > 1 or not model.posterior.factorises:
             raise ValueError("objective=tcvae needs posterior=diagonal_normal and one latent group")
+        if not model.prior.factorises:
+            raise ValueError(
+                "objective=tcvae needs a prior of independent dimensions: prior=standard_normal"
+            )
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Return the weighted sum; its three terms are among the parts."""
+        q = cast(DiagonalGaussian, draw.q)
         parts = elbo_parts(draw)
-        pairs = draw.q.log_prob_per_dim(draw.z[:, :, None])  # (K, B, B, D): z of one, q of another
+        pairs = q.log_prob_per_dim(draw.z[:, :, None])  # (K, B, B, D): z of one, q of another
         log_batch = math.log(pairs.shape[2])
         log_qz = torch.logsumexp(pairs.sum(-1), dim=2) - log_batch
         log_qz_per_dim = torch.logsumexp(pairs, dim=2) - log_batch
@@ -56,4 +62,4 @@ class BetaTCVAE(Objective):
         value = parts["reconstruction"]
         for weight, term in zip(self.weights, terms.values(), strict=True):
             value = value - weight * term
-        return Bound(value, value.mean(), parts | terms)
+        return Bound(value, parts | terms)

@@ -15,7 +15,6 @@ from torch.distributions import Distribution
 from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
-from vae_lab.model.posteriors import Deterministic
 from vae_lab.runs import rundir
 from vae_lab.seeding import set_random_state
 
@@ -128,7 +127,7 @@ class TrainedVAE(nn.Module):
             ValueError: as ``encode`` does; if ``num_samples`` is less than 1; if there is no p(x):
                 for an autoencoder, or for grey pixels under a likelihood of binary ones.
         """
-        if isinstance(self.model.posterior, Deterministic):
+        if self.model.posterior.is_point_mass:
             raise ValueError("an autoencoder has no log p(x): it is no distribution of images")
         x = self._checked(images)
         if self.model.likelihood.pixels == "binary" and not ((x == 0) | (x == 1)).all():

@@ -1,5 +1,6 @@
 """From a configuration to the objects it describes."""
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,6 @@ from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
 from vae_lab.data import MNISTDataModule
-from vae_lab.model.posteriors import Deterministic
-from vae_lab.model.vae import VAE
-from vae_lab.objectives import Autoencoder
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.rundir import instantiate
 from vae_lab.training.callbacks.album import Album
@@ -26,14 +24,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class Experiment:
-    """Everything that a configuration describes, built."""
+    """Everything that a configuration describes, built.
 
+    Attributes:
+        config: the configuration, ``monitor`` filled in.
+        monitor: the metric that judges the run, of validation images; higher is better.
+        validates: whether there are validation images, without which nothing is monitored.
+        trial: of a search, else None.
+    """
+
+    config: DictConfig
     datamodule: MNISTDataModule
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
-    monitor: str | None
-    trial: "PruneTrial | None"  # of a search
+    monitor: str
+    validates: bool
+    trial: "PruneTrial | None"
 
     @property
     def is_pruned(self) -> bool:
@@ -70,11 +77,12 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
     )
     _check_parts(cfg, module)
-    validates = cfg.data.val_size and cfg.trainer.get("limit_val_batches") != 0
-    monitor = module.metric_name(cfg.monitor) if validates else None
-    cfg.monitor = monitor
+    validates = bool(cfg.data.val_size) and cfg.trainer.get("limit_val_batches") != 0
+    monitor = module.metric_name(cfg.monitor or f"val/{module.objective.monitored}")
+    cfg = copy.deepcopy(cfg)
+    cfg.monitor = monitor if validates else None
     stopwatch = Stopwatch()
-    trial = _trial(cfg, monitor)
+    trial = _trial(cfg)
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
     others = [callback for callback in callbacks if callback not in exhibits]
@@ -84,19 +92,19 @@ def build(cfg: DictConfig) -> Experiment:
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
     )
-    return Experiment(datamodule, module, trainer, stopwatch, monitor, trial)
+    return Experiment(cfg, datamodule, module, trainer, stopwatch, monitor, validates, trial)
 
 
-def _trial(cfg: DictConfig, monitor: str | None) -> "PruneTrial | None":
+def _trial(cfg: DictConfig) -> "PruneTrial | None":
     if cfg.sweep.trial is None:
         return None
-    if monitor is None:
+    if cfg.monitor is None:
         raise ValueError("a search needs validation images: data.val_size=10000")
     from vae_lab.training.callbacks.prune_trial import (  # noqa: PLC0415 - Optuna is for searches alone
         PruneTrial,
     )
 
-    return PruneTrial(monitor, **cfg.sweep.trial)
+    return PruneTrial(cfg.monitor, **cfg.sweep.trial)
 
 
 def _plugins() -> list[object]:
@@ -136,12 +144,4 @@ def _check_parts(cfg: DictConfig, module: VAEModule) -> None:
     """
     if cfg.compile and module.objective.path_gradient:
         raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
-    has_kl = not isinstance(module.model.posterior, Deterministic)
-    if not has_kl and not isinstance(module.objective, Autoencoder):
-        raise ValueError("posterior=deterministic has no KL; it goes with objective=autoencoder")
-    if isinstance(module.objective, Autoencoder) and not isinstance(module.model, VAE):
-        raise ValueError("objective=autoencoder needs a model with one group of latents")
-    if has_kl and isinstance(module.objective, Autoencoder):
-        raise ValueError(
-            "objective=autoencoder goes with posterior=deterministic: it samples nothing"
-        )
+    module.objective.check(module.model)

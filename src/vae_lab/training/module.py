@@ -135,7 +135,7 @@ class VAEModule(pl.LightningModule):
         if is_logging_step:
             self._log("train", self._metrics(bound, self._sums / self._count), len(batch[0]))
             self._sums, self._count = 0.0, 0
-        return -bound.surrogate
+        return -bound.value.mean()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation images."""

@@ -9,6 +9,7 @@ import time
 import traceback
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,6 @@ from torch.distributed import DistError
 
 from vae_lab.evaluation.information import information
 from vae_lab.extras import MissingExtraError
-from vae_lab.model.priors import VampPrior
-from vae_lab.objectives import Autoencoder
 from vae_lab.runs import environment, launch, overrides, processes, rundir, sweeps, terminal
 from vae_lab.training.build import Experiment, build
 from vae_lab.training.loggers import MetricsCSV, TensorBoard
@@ -60,7 +59,7 @@ def train(cfg: DictConfig) -> float | None:
     """Run the experiment that ``cfg`` describes, in its run directory.
 
     Returns:
-        The value of ``cfg.monitor`` at the best epoch, for a sweep to optimise; None without
+        The value of the monitored metric at the best epoch, for a sweep to optimise; None without
         validation, and for the job of a sweep that failed.
 
     Raises:
@@ -125,15 +124,14 @@ def _train(cfg: DictConfig, experiment: Experiment, is_resumed: bool) -> float |
     checkpoint = _last_checkpoint(run_dir) if is_resumed else None
     experiment.datamodule.prepare_data()
     experiment.datamodule.setup("fit")
-    prior = experiment.module.model.prior
-    if isinstance(prior, VampPrior):
-        prior.initialize(experiment.datamodule.originals("train"))
+    images = partial(experiment.datamodule.originals, "train")
+    experiment.module.model.prior.initialize(images)
     if experiment.trainer.is_global_zero:
         if cfg.resume:
             launch.keep_changes(run_dir, HydraConfig.get().overrides.task)
-        _claim(run_dir)
+        _claim(run_dir, experiment.monitor)
     metrics = _run(cfg, run_dir, experiment, checkpoint)
-    return metrics.get(experiment.monitor) if experiment.monitor else None
+    return metrics.get(experiment.monitor)
 
 
 def _run(
@@ -145,7 +143,7 @@ def _run(
     metrics: dict[str, float] = {}
     outcome = {"status": "failed"}
     try:
-        metrics = _fit_and_test(cfg, run_dir, experiment, checkpoint)
+        metrics = _fit_and_test(run_dir, experiment, checkpoint)
         outcome = {"status": "pruned" if experiment.is_pruned else "completed"}
     except (KeyboardInterrupt, SystemExit):
         outcome = {"status": "interrupted"}
@@ -174,7 +172,7 @@ def _has_lost_a_process(error: Exception) -> bool:
 
 
 def _fit_and_test(
-    cfg: DictConfig, run_dir: Path, experiment: Experiment, checkpoint: Path | None
+    run_dir: Path, experiment: Experiment, checkpoint: Path | None
 ) -> dict[str, float]:
     trainer, module, datamodule = experiment.trainer, experiment.module, experiment.datamodule
     step = rundir.load_checkpoint(checkpoint)["global_step"] if checkpoint else 0
@@ -182,9 +180,10 @@ def _fit_and_test(
         if isinstance(logger, TensorBoard | MetricsCSV):
             logger.continue_from(step)
         if isinstance(logger, TensorBoard):
-            config: Any = OmegaConf.to_container(cfg, resolve=True)
+            config: Any = OmegaConf.to_container(experiment.config, resolve=True)
             changed = overrides.varied(run_dir, overrides.parse(rundir.read_overrides(run_dir)))
-            logger.describe(config, experiment.monitor or "test/loss", changed)
+            first = experiment.monitor if experiment.validates else "test/loss"
+            logger.describe(config, first, changed)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
     best = run_dir / BEST
     validation = {}
@@ -202,7 +201,7 @@ def _fit_and_test(
 def _information(experiment: Experiment) -> dict[str, float]:
     """Return what the code says about test images, on process 0; nothing for an autoencoder."""
     module, trainer, data = experiment.module, experiment.trainer, experiment.datamodule
-    if isinstance(module.objective, Autoencoder) or not trainer.is_global_zero:
+    if module.model.posterior.is_point_mass or not trainer.is_global_zero:
         return {}
     per_batch = data.images_per_process(trainer.world_size) * trainer.world_size
     tested = per_batch * int(trainer.num_test_batches[0])
@@ -246,11 +245,11 @@ def _summarise(
     }
 
 
-def _claim(run_dir: Path) -> None:
-    """Mark the run as started."""
+def _claim(run_dir: Path, monitor: str) -> None:
+    """Mark the run as started, and say what judges it."""
     summary = rundir.read_summary(run_dir)
     summary.pop("error", None)  # of the attempt before
-    rundir.write_summary(run_dir, summary | {"status": "running"})
+    rundir.write_summary(run_dir, summary | {"status": "running", "monitor": monitor})
 
 
 def _last_checkpoint(run_dir: Path) -> Path | None:

@@ -57,26 +57,21 @@ def test_its_log_density_has_torchs_gradients():
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("latent_dim", [2, 40])
-def test_float32_errs_by_no_more_than_its_rounding(latent_dim):
-    means, log_scales, log_weights = parameters_of(latent_dim, torch.float32)
-    value = torch.randn(500, latent_dim)
-    doubles = [tensor.double() for tensor in (means, log_scales, log_weights, value)]
-    exact = GaussianMixture(*doubles[:3]).log_prob(doubles[3])
-    # Each component is a sum of 4 + 2D terms. A term is a product of at most four numbers, each a
-    # rounding or two off; a sum of n terms adds n roundings. Let |term| be their sizes: the error
-    # is at most (n + 8) ε Σ |term|. The log-sum-exp passes on the worst of these, and adds C + 2.
-    means, log_scales, log_weights, value = doubles
-    precisions = (-2 * log_scales).exp()
-    sizes = 0.5 * value.square() @ precisions.T + value.abs() @ (means.abs() * precisions).T
-    sizes = sizes + 0.5 * (means.square() * precisions).sum(-1) + log_scales.abs().sum(-1)
-    sizes = sizes + log_weights.abs() + 0.5 * math.log(2 * math.pi) * latent_dim
-    epsilon = torch.finfo(torch.float32).eps
-    limit = (12 + 2 * latent_dim) * epsilon * sizes.max(-1).values
-    limit = limit + (COMPONENTS + 2) * epsilon * (1 + exact.abs())
-    single = GaussianMixture(*(t.float() for t in doubles[:3])).log_prob(value.float())
+@pytest.mark.parametrize(("spread", "scale"), [(1.0, 1.0), (10.0, 0.05), (100.0, 0.05)])
+def test_float32_loses_no_digits_to_narrow_components_far_apart(spread, scale):
+    torch.manual_seed(0)
+    means = spread * torch.randn(50, 40)
+    log_scales = torch.full_like(means, math.log(scale))
+    log_weights = torch.randn(50).log_softmax(-1)
+    value = means + scale * torch.randn_like(means)
+    leaves = [means.requires_grad_(), value.requires_grad_()]
+    doubles = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    single = GaussianMixture(means, log_scales, log_weights).log_prob(value)
+    exact = torchs(doubles[0], log_scales.double(), log_weights.double()).log_prob(doubles[1])
     assert single.dtype == torch.float32
-    assert ((single.double() - exact).abs() <= limit).all()
+    torch.testing.assert_close(single.double(), exact, rtol=1e-6, atol=1e-5)
+    gradients = gradient_of(single.sum(), leaves), gradient_of(exact.sum(), doubles)
+    torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-5, atol=1e-4)
 
 
 def test_it_stays_finite_far_from_every_component(pair):

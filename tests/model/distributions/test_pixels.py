@@ -102,7 +102,7 @@ def test_samples_of_a_discretized_logistic_fall_on_the_levels_as_often_as_it_say
 def test_a_fitted_normal_scores_images_at_the_variance_that_fits_all_of_them_best():
     torch.manual_seed(0)
     mean, x = torch.randn(3, 5, 1, 2, 2).double(), torch.randn(5, 1, 2, 2).double()
-    log_prob = FittedNormal(mean, on_fit=lambda variance: None).log_prob(x)
+    log_prob = FittedNormal(mean, 0.0, on_fit=lambda variance: None).log_prob(x)
     scale = (x - mean).square().mean().sqrt()
     expected = Independent(Normal(mean, scale), 3).log_prob(x)
     assert log_prob.shape == (3, 5)
@@ -116,7 +116,7 @@ def test_a_fitted_normal_scores_images_at_the_variance_that_fits_all_of_them_bes
 def test_a_fitted_normal_has_the_gradient_of_a_normal_at_that_variance_held_fixed():
     torch.manual_seed(0)
     mean, x = torch.randn(5, 1, 2, 2).double().requires_grad_(), torch.randn(5, 1, 2, 2).double()
-    fitted = FittedNormal(mean, on_fit=lambda variance: None)
+    fitted = FittedNormal(mean, 0.0, on_fit=lambda variance: None)
     scale = (x - mean).square().mean().sqrt().detach()
     fixed = Independent(Normal(mean, scale), 3)
     gradients = [gradient_of(p.log_prob(x).sum(), [mean]) for p in (fitted, fixed)]
@@ -125,7 +125,7 @@ def test_a_fitted_normal_has_the_gradient_of_a_normal_at_that_variance_held_fixe
 
 def test_a_fitted_normal_tells_the_variance_it_found_without_gradients():
     told = []
-    mean = torch.zeros(1, 2, 2).double().requires_grad_()
-    FittedNormal(mean, told.append).log_prob(torch.full((1, 2, 2), 3.0).double())
+    mean = torch.zeros(1, 1, 2, 2).double().requires_grad_()
+    FittedNormal(mean, 0.0, told.append).log_prob(torch.full((1, 1, 2, 2), 3.0).double())
     assert [variance.item() for variance in told] == [9.0]
     assert not told[0].requires_grad

@@ -144,17 +144,21 @@ class GaussianMixture(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at ``value`` (..., D), nats, (...).
 
-        The squares are multiplied out, so that all C·D of them are one matrix product; in float32
-        that costs digits where scales are small, 0.01 nats at a scale of 0.05.
+        The squares are multiplied out, so that all C·D of them are one matrix product. Large terms
+        cancel there, by the more digits the larger the means are in units of the scales: in float32
+        0.12 nats were lost at means of 10 and scales of 0.05. So the product is taken in float64,
+        wherever the device has that.
         """
-        precisions = (-2 * self.log_scales).exp()
-        constants = self.log_weights - self.log_scales.sum(-1)
-        constants = constants - 0.5 * (self.means.square() * precisions).sum(-1)
-        constants = constants - 0.5 * LOG_2PI * value.shape[-1]
-        features = torch.cat([value.square(), value], dim=-1)
-        factors = torch.cat([-0.5 * precisions, self.means * precisions], dim=-1)
+        precise = torch.float32 if value.device.type == "mps" else torch.float64
+        means, log_scales, z = (t.to(precise) for t in (self.means, self.log_scales, value))
+        precisions = (-2 * log_scales).exp()
+        constants = self.log_weights - log_scales.sum(-1)
+        constants = constants - 0.5 * (means.square() * precisions).sum(-1)
+        constants = constants - 0.5 * LOG_2PI * z.shape[-1]
+        features = torch.cat([z.square(), z], dim=-1)
+        factors = torch.cat([-0.5 * precisions, means * precisions], dim=-1)
         joint = torch.addmm(constants, features.reshape(-1, features.shape[-1]), factors.mT)
-        return torch.logsumexp(joint, dim=-1).reshape(value.shape[:-1])
+        return torch.logsumexp(joint, dim=-1).reshape(value.shape[:-1]).to(value.dtype)
 
 
 class TransformedGaussian(Distribution):

@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
+from vae_lab.collectives import mean_over_batch
+
 IMAGE_DIMS = 3
 GREY_LEVELS = 256
 NEAR_ZERO = 1e-2  # logits below which two terms of a series are exact to seven digits
@@ -113,16 +115,22 @@ class ContinuousBernoulliImage(LogitImage):
 class FittedNormal(Distribution):
     """Independent normal pixels, whose one variance is fitted to the images that are scored.
 
-    Batch (...), event (C, H, W). The logarithm of a maximum, not of a density.
+    Batch (..., B), event (C, H, W). The logarithm of a maximum, not of a density. The variance is
+    that of all processes' images. It carries no gradient and needs none: at the maximum the
+    derivative with respect to it is zero.
 
     Args:
-        mean: (..., C, H, W).
+        mean: (..., B, C, H, W).
+        least_variance: what is fitted where the images are met more exactly than that.
         on_fit: told each fitted variance, a scalar.
     """
 
-    def __init__(self, mean: Tensor, on_fit: Callable[[Tensor], None]) -> None:
+    def __init__(
+        self, mean: Tensor, least_variance: float, on_fit: Callable[[Tensor], None]
+    ) -> None:
         super().__init__(mean.shape[:-IMAGE_DIMS], mean.shape[-IMAGE_DIMS:], validate_args=False)
         self._mean = mean
+        self._least_variance = least_variance
         self._on_fit = on_fit
 
     @property
@@ -133,8 +141,9 @@ class FittedNormal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at images (..., C, H, W), at their best variance, nats."""
         squares = (value - self._mean).square()
-        variance = squares.mean()
-        self._on_fit(variance.detach())
+        per_image = squares.movedim(-IMAGE_DIMS - 1, 0).flatten(1).mean(1)
+        variance = mean_over_batch(per_image).clamp_min(self._least_variance)
+        self._on_fit(variance)
         log_densities = -0.5 * (squares / variance + variance.log() + LOG_2PI)
         return log_densities.sum((-3, -2, -1))
 

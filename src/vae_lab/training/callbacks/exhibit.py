@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.model.contract import Model
+from vae_lab.training.callbacks.averaged_weights import shown_weights
 from vae_lab.training.loggers import TensorBoard
 
 NOISE_SEED = 0
@@ -92,7 +93,8 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         model.eval()
         try:
             devices = [pl_module.device] if pl_module.device.type == "cuda" else []
-            with torch.no_grad(), torch.random.fork_rng(devices):
+            weights = shown_weights(trainer, pl_module)
+            with weights, torch.no_grad(), torch.random.fork_rng(devices):
                 torch.manual_seed(NOISE_SEED)
                 return self.draw(model, images.to(pl_module.device, pl_module.dtype), labels)
         finally:
