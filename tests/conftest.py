@@ -1,15 +1,21 @@
 """What several test files share."""
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: test processes share the cores
+
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from full_run import make_full_run
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from linear_gaussian import images_of, linear_gaussian
 from omegaconf import DictConfig
+from shared import once
 from torch import Tensor, nn
 
 from vae_lab.data.bundled import unpack_mnist
@@ -20,14 +26,28 @@ from vae_lab.model.priors import StandardNormal
 from vae_lab.model.vae import VAE
 
 ROOT = Path(__file__).parents[1]
+SLOW = {"system", "browser"}  # folders
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole folders as slow, and let slow tests begin first, so that none is waited for."""
+    for item in items:
+        if SLOW & set(item.path.relative_to(ROOT).parts):
+            item.add_marker("slow")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
 def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the real MNIST, unpacked once; no test may change it."""
-    root = tmp_path_factory.mktemp("mnist")
-    unpack_mnist(root)
-    return root
+    return once(tmp_path_factory, "mnist", unpack_mnist)
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory: pytest.TempPathFactory, mnist_root: Path) -> Path:
+    """The directory of a run with all its pictures; no test may change it."""
+    return once(tmp_path_factory, "full", lambda folder: make_full_run(folder, mnist_root))
 
 
 @pytest.fixture

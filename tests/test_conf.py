@@ -1,4 +1,4 @@
-"""Every option that ships in ``conf/`` composes, and builds what it promises."""
+"""Every option that ships in ``conf/`` composes, builds what it promises, and learns."""
 
 import functools
 import importlib.util
@@ -46,7 +46,11 @@ COMPANIONS = {
     ("likelihood", "normal"): ["data.binarization=none"],
     ("likelihood", "optimal_normal"): ["data.binarization=none"],
     ("posterior", "deterministic"): ["objective=autoencoder"],
+    ("objective", "capacity"): ["objective.gamma=1"],  # the reconstruction's slope at the start
 }
+# Groups whose every option must be able to learn.
+SLOTS = {"model", "posterior", "prior", "likelihood", "objective", "optimizer"}
+STEPS = 12
 
 
 @pytest.fixture(scope="module")
@@ -91,22 +95,38 @@ def test_the_walk_finds_every_group_of_the_defaults_list():
     assert {group for group in chosen if "@" not in group} <= set(GROUPS)
 
 
+def assert_learns(module):
+    """Assert that a few steps on a few images move every weight and raise the objective."""
+    model, objective = module.model, module.objective
+    images = torch.zeros(8, *model.image_shape)
+    images[:, :, 8:20, 8:20] = 1.0
+    optimizer = module.optimizer(module.parameters())
+    values = []
+    for _ in range(STEPS):
+        draw = model.draw(images, objective.num_samples, objective.path_gradient)
+        value = objective(draw, epoch=1.0).value.mean()
+        optimizer.zero_grad()
+        (-value).backward()
+        optimizer.step()
+        values.append(value.item())
+    learned = [p for p in model.parameters() if p.requires_grad]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in learned)
+    assert values[-1] > values[0]
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_names_things_and_arguments_that_exist(compose, group, option):
-    cfg = compose(f"{group}={option}")
-    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+def test_every_option_names_what_exists_builds_scores_and_learns(compose, build, group, option):
+    overrides = [f"{group}={option}", *COMPANIONS.get((group, option), [])]
+    plain = OmegaConf.to_container(compose(*overrides), resolve=True, throw_on_missing=True)
     targets = targets_in(plain)
     assert len(targets) >= 10
     for target in targets:
         assert_accepts(target)
 
-
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_builds_a_model_that_scores_images(build, group, option):
     available, reason = NEEDS.get((group, option), (True, ""))
     if not available:
         pytest.skip(reason)
-    experiment = build(f"{group}={option}", *COMPANIONS.get((group, option), []))
+    experiment = build(*overrides)
     module, objective = experiment.module, experiment.module.objective
     images = torch.rand(2, *module.model.image_shape).round()
     draw = module.model.draw(images, objective.num_samples, objective.path_gradient)
@@ -118,6 +138,8 @@ def test_every_option_builds_a_model_that_scores_images(build, group, option):
     assert module.optimizer(module.parameters()).param_groups[0]["lr"] > 0
     assert module.schedule(0.0) >= 0
     assert experiment.trainer.max_epochs >= 1
+    if group in SLOTS:
+        assert_learns(module)
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -5,31 +5,20 @@ import re
 
 import pytest
 from boards import ask, browser_page, expect, show, tensorboard, wait_for_tags
-from command_line import ROOT
-
-from vae_lab.runs import launch
-from vae_lab.training import train
+from full_run import PICTURES, POINTS
 
 RUN = "run"
-POINTS = 200
-PICTURES = {
-    "film", "interpolations", "latent_scatter", "latent_traversals", "latent_usage", "manifold",
-    "overview", "reconstructions", "samples",
-}  # fmt: skip
+SHOWN = PICTURES | {"film"}
 
 
 @pytest.fixture(scope="module")
-def board(tmp_path_factory, mnist_root):
+def board(full_run, tmp_path_factory):
     """The directory of a small run with everything switched on, and TensorBoard's address."""
     folder = tmp_path_factory.mktemp("board")
-    overrides = [
-        "debug=fast", "callbacks=full", "latent_dim=2", f"callbacks.projector.num_images={POINTS}",
-        f"data.root={mnist_root}",
-    ]  # fmt: skip
-    train.train(launch.compose(ROOT / "conf", folder / RUN, overrides))
+    (folder / RUN).symlink_to(full_run)
     with tensorboard(folder) as address:
-        wait_for_tags(address, RUN, "images", {f"images/{name}" for name in PICTURES})
-        yield folder / RUN, address
+        wait_for_tags(address, RUN, "images", {f"images/{name}" for name in SHOWN})
+        yield full_run, address
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +30,8 @@ def page(driver):
 def test_images_show_every_picture_and_explain_it(board, page):
     show(page, board[1], "images")
     cards = page.locator("tf-image-loader")
-    expect(cards).to_have_count(len(PICTURES))
-    for name in PICTURES:
+    expect(cards).to_have_count(len(SHOWN))
+    for name in SHOWN:
         card = cards.filter(has_text=f"images/{name}")
         image = card.locator("img").first
         image.scroll_into_view_if_needed()

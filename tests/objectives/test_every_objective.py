@@ -7,6 +7,7 @@ from vae_lab.objectives import (
     CIWAE,
     ELBO,
     IWAE,
+    MIWAE,
     Autoencoder,
     BetaTCVAE,
     Capacity,
@@ -17,9 +18,10 @@ from vae_lab.objectives import (
 )
 
 BUILD = {
-    "elbo": lambda count: ELBO(1.0, "analytic", count, {}),
+    "elbo": lambda count: ELBO(4.0, "analytic", count, {}),
     "iwae": lambda count: IWAE(count, dreg=False),
     "dreg": lambda count: IWAE(count, dreg=True),
+    "miwae": lambda count: MIWAE(count, samples_per_bound=1),
     "ciwae": lambda count: CIWAE(0.5, count),
     "renyi": lambda count: Renyi(0.5, count),
     "free bits": lambda count: FreeBits(0.5, count),
@@ -27,12 +29,16 @@ BUILD = {
     "tcvae": lambda count: BetaTCVAE(1.0, 6.0, 1.0, count),
     "infovae": lambda count: InfoVAE(0.5, 10.0, count),
 }
+FURTHER_PARTS = {
+    "tcvae": {"mutual_information", "total_correlation", "dimension_wise_kl"},
+    "infovae": {"mmd"},
+}
 
 
 @pytest.mark.parametrize("name", BUILD)
 @pytest.mark.parametrize("num_samples", [0, -1])
 def test_fewer_than_one_sample_is_refused(name, num_samples):
-    with pytest.raises(ValueError, match=f"num_samples must be at least 1, got {num_samples}"):
+    with pytest.raises(ValueError, match=f"must be at least 1, got {num_samples}"):
         BUILD[name](num_samples)
 
 
@@ -43,6 +49,8 @@ def test_a_bound_has_one_value_an_image_and_the_unweighted_terms_of_the_elbo(nam
     assert isinstance(objective, Objective)
     assert objective.num_samples == 3
     assert bound.value.shape == (5,)
+    expected = {"elbo", "reconstruction", "kl"} | FURTHER_PARTS.get(name, set())
+    assert set(bound.parts) == expected
     assert all(part.shape == (5,) for part in bound.parts.values())
     torch.testing.assert_close(bound.parts["elbo"], draw.log_px.mean(0) - draw.kl)
     torch.testing.assert_close(bound.parts["reconstruction"], draw.log_px.mean(0))

@@ -74,17 +74,6 @@ def test_weights_beyond_the_range_of_numbers_leave_every_bound_finite(log_w, nam
     assert value_of(objective, 100 * log_w).isfinite().all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_parts_are_those_of_the_elbo_whatever_the_bound(bernoulli_model, binary_images, name):
-    torch.manual_seed(0)
-    draw = bernoulli_model.draw(binary_images, 4)
-    parts = every_bound(4)[name](draw, 0.0).parts
-    assert set(parts) == {"elbo", "reconstruction", "kl"}
-    torch.testing.assert_close(parts["elbo"], parts["reconstruction"] - parts["kl"])
-    torch.testing.assert_close(parts["reconstruction"], draw.log_px.mean(0))
-    torch.testing.assert_close(parts["kl"], draw.kl)
-
-
 def test_iwae_is_the_logarithm_of_the_mean_weight():
     log_w = torch.tensor([[1.0, 10.0], [2.0, 30.0], [6.0, 50.0]], dtype=torch.float64).log()
     expected = torch.tensor([3.0, 30.0], dtype=torch.float64).log()

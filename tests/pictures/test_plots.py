@@ -36,36 +36,31 @@ def assert_is_a_picture(picture):
     assert all(low < high for low, high in picture.getextrema())
 
 
-@pytest.mark.parametrize("count", [1, 2, 10, 40])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("count", "channels"), [(1, 3), (40, 1)])
 def test_image_rows_are_a_picture_for_any_number_of_images(count, channels):
     images = torch.rand(count, channels, 28, 28)
     assert_is_a_picture(plots.image_rows({"input": images, "output": images}, "a title"))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 10, 64, 100])
+@pytest.mark.parametrize("count", [1, 3, 100])
 def test_image_grid_is_a_picture_for_any_number_of_images(count):
     assert_is_a_picture(plots.image_grid(torch.rand(count, 1, 28, 28), "a title"))
 
 
-@pytest.mark.parametrize(
-    ("count", "dimensions"),
-    [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 20), (500, 1), (500, 2), (500, 3), (500, 64)],
-)
+@pytest.mark.parametrize(("count", "dimensions"), [(1, 1), (1, 2), (2, 3), (500, 64)])
 def test_latent_scatter_is_a_picture_for_any_number_of_latents_and_codes(count, dimensions):
     labels = torch.arange(count) % 10
     assert_is_a_picture(plots.latent_scatter(torch.randn(count, dimensions), labels, "a title"))
 
 
-@pytest.mark.parametrize("dimensions", [1, 2, 20, 31, 128])
-@pytest.mark.parametrize("is_active", [True, False])
+@pytest.mark.parametrize(("dimensions", "is_active"), [(1, True), (31, True), (128, False)])
 def test_kl_bars_are_a_picture_for_any_number_of_latents(dimensions, is_active):
     active = torch.full((dimensions,), is_active)
     names = [str(dimension + 1) for dimension in range(dimensions)]
     assert_is_a_picture(plots.kl_bars(torch.rand(dimensions), active, names, "a title"))
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 15, 30])
+@pytest.mark.parametrize("size", [1, 15])
 def test_manifold_is_a_picture_for_any_number_of_coordinates(size):
     coordinates = plots.plane_coordinates(size, "linear", 2.0)
     assert_is_a_picture(plots.manifold(torch.rand(size**2, 1, 28, 28), coordinates, "a title"))

@@ -16,23 +16,10 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 LONGEST = 300  # seconds
 
-# Processes that have torch loaded when they begin, for tests that need many.
+# Processes that have torch loaded when they begin: a cold start takes seconds.
 os.environ["OMP_NUM_THREADS"] = "1"  # they inherit it
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["vae_lab.training.train"])
-
-
-def train(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``python train.py`` with ``overrides``, with ``folder`` as the working directory."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *overrides],
-        cwd=folder,
-        env=os.environ | _environment(data),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST,
-    )
 
 
 @dataclass
@@ -41,6 +28,7 @@ class Running:
 
     process: ForkServerProcess
     output: Path
+    errors: Path
 
     @property
     def pid(self) -> int:
@@ -50,8 +38,8 @@ class Running:
 
     @property
     def text(self) -> str:
-        """What it and its children have written to the terminal so far."""
-        return self.output.read_text()
+        """What it and its children have written to the terminal so far, errors at the end."""
+        return self.output.read_text() + self.errors.read_text()
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Wait for what it is to do next."""
@@ -70,11 +58,35 @@ class Running:
 
 def start(*overrides: str, folder: Path, data: Path) -> Running:
     """Begin ``python train.py`` with ``overrides`` in ``folder``; torch is loaded already."""
-    output = folder / f"output_{time.monotonic_ns()}.txt"
-    output.touch()
-    process = _forks.Process(target=_main, args=(overrides, folder, data, output))
+    now = time.monotonic_ns()
+    output, errors = folder / f"output_{now}.txt", folder / f"errors_{now}.txt"
+    for path in (output, errors):
+        path.touch()
+    process = _forks.Process(target=_main, args=(overrides, folder, data, output, errors))
     process.start()
-    return Running(process, output)
+    return Running(process, output, errors)
+
+
+def train(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``python train.py`` with ``overrides`` in ``folder`` to its end, however it ends."""
+    running = start(*overrides, folder=folder, data=data)
+    status = running.wait()
+    return subprocess.CompletedProcess(
+        overrides, status, running.output.read_text(), running.errors.read_text()
+    )
+
+
+def train_cold(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
+    """Do the same in an interpreter that has loaded nothing yet, as a user's has not."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *overrides],
+        cwd=folder,
+        env=os.environ | _environment(data),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST,
+    )
 
 
 def finish(*overrides: str, folder: Path, data: Path) -> str:
@@ -84,11 +96,11 @@ def finish(*overrides: str, folder: Path, data: Path) -> str:
     return running.text
 
 
-def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path) -> None:
+def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path, errors: Path) -> None:
     import torch  # noqa: PLC0415 - most tests do not come here
 
-    with output.open("w", encoding="utf-8") as file:
-        for stream in (sys.stdout, sys.stderr):
+    for path, stream in ((output, sys.stdout), (errors, sys.stderr)):
+        with path.open("w", encoding="utf-8") as file:
             os.dup2(file.fileno(), stream.fileno())
     os.environ.update(_environment(data))
     torch.set_num_threads(1)

@@ -1,44 +1,19 @@
 """``scripts/animate.py``: the films it makes, and what it refuses."""
 
 import importlib.util
+import shutil
 
 import pytest
-from command_line import ROOT
+from explorable_runs import SMALL, write_run
+from full_run import EPOCHS
 from PIL import Image
 from script_runner import refusal_of, run_script
 
-from vae_lab.runs import launch
-from vae_lab.training import train
 
-SMALL = (
-    "debug=fast", "trainer.max_epochs=3", "model.encoder.hidden_sizes=[16]",
-    "model.decoder.hidden_sizes=[16]",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, mnist_root):
-    """Makes a run directory with these options."""
-
-    def start(*overrides):
-        folder = tmp_path_factory.mktemp("run")
-        conf = ROOT / "conf"
-        cfg = launch.compose(conf, folder, [*SMALL, *overrides, f"data.root={mnist_root}"])
-        train.train(cfg)
-        return folder
-
-    return start
-
-
-@pytest.fixture(scope="module")
-def filmed(trained):
-    return trained("callbacks=bare", "latent_dim=2", *film_alone())
-
-
-def film_alone():
-    target = "vae_lab.training.callbacks.film.LearningFilm"
-    options = "run_dir: ${run_dir}, every_n_epochs: 1, num_images: 50, size: 3, extent: 2.0"
-    return (f"+callbacks.film={{_target_: {target}, {options}}}",)
+@pytest.fixture
+def filmed(full_run, tmp_path):
+    """A run with two latents and a frame for every epoch, to play with."""
+    return shutil.copytree(full_run, tmp_path / "filmed")
 
 
 def frames_of(path):
@@ -46,8 +21,8 @@ def frames_of(path):
         return gif.n_frames
 
 
-def test_all_three_films_are_made_as_gif_and_mp4(filmed, tmp_path, capsys):
-    run_script("animate", filmed, "--output", tmp_path)
+def test_all_three_films_are_made_as_gif_and_mp4(full_run, tmp_path, capsys):
+    run_script("animate", full_run, "--output", tmp_path)
     expected = {
         f"{name}.{kind}"
         for name in ("learning", "walk", "interpolation")
@@ -55,7 +30,7 @@ def test_all_three_films_are_made_as_gif_and_mp4(filmed, tmp_path, capsys):
     }
     assert {path.name for path in tmp_path.iterdir()} == expected
     assert set(capsys.readouterr().out.split()) == {str(tmp_path / name) for name in expected}
-    assert frames_of(tmp_path / "learning.gif") == 3
+    assert frames_of(tmp_path / "learning.gif") == EPOCHS
     assert frames_of(tmp_path / "walk.gif") > 100
 
 
@@ -65,20 +40,26 @@ def test_one_film_goes_into_the_run_directory_unless_told_otherwise(filmed):
     assert not (filmed / "images" / "walk.gif").exists()
 
 
-@pytest.mark.parametrize("options", [("objective=autoencoder", "latent_dim=1"), ("latent_dim=5",)])
-def test_a_run_without_frames_still_walks(trained, tmp_path, capsys, options):
-    run = trained("callbacks=bare", *options)
-    run_script("animate", run, "--output", tmp_path)
+def test_a_run_without_frames_still_walks(mnist_root, tmp_path, capsys):
+    overrides = (*SMALL, "objective=autoencoder", "latent_dim=1")
+    run = write_run(tmp_path / "run", mnist_root, *overrides)
+    run_script("animate", run, "--output", tmp_path / "films")
     assert "callbacks=film" in capsys.readouterr().err
-    names = {path.stem for path in tmp_path.iterdir()}
+    names = {path.stem for path in (tmp_path / "films").iterdir()}
     assert names == {"walk", "interpolation"}
     assert "callbacks=film" in refusal_of("animate", run, "--what", "learning")
+
+
+def test_more_latents_than_a_caption_holds_are_walked_through(mnist_root, tmp_path):
+    run = write_run(tmp_path / "run", mnist_root, *SMALL, "latent_dim=5")
+    run_script("animate", run, "--what", "walk")
+    assert frames_of(run / "images" / "walk.gif") > 100
 
 
 def test_what_is_no_run_is_refused(tmp_path):
     assert "is not a run directory" in refusal_of("animate", tmp_path)
 
 
-def test_without_the_extra_the_command_that_installs_it_is_named(filmed, monkeypatch):
+def test_without_the_extra_the_command_that_installs_it_is_named(full_run, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'vae-lab[film]'" in refusal_of("animate", filmed)
+    assert "pip install 'vae-lab[film]'" in refusal_of("animate", full_run)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import train
+from command_line import train, train_cold
 
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.training import train as training
@@ -25,7 +25,7 @@ SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_
     ],
 )
 def test_the_command_line_refuses(override, words, tmp_path, mnist_root):
-    done = train(override, folder=tmp_path, data=mnist_root)
+    done = train_cold(override, folder=tmp_path, data=mnist_root)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     for word in words:

@@ -5,18 +5,17 @@ import json
 
 import pytest
 import torch
+from command_line import ROOT
+from full_run import EPOCHS, HIDDEN, PICTURES, POINTS
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from vae_lab.runs import launch
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training import train
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
-PICTURES = {
-    "interpolations", "latent_scatter", "latent_traversals", "latent_usage", "overview",
-    "reconstructions", "samples",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -28,6 +27,16 @@ def run(compose, tmp_path):
         return tmp_path
 
     return start
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory, mnist_root):
+    """The directory of a run with averaged weights, and with all pictures but one."""
+    folder = tmp_path_factory.mktemp("runs") / "averaged"
+    overrides = ("callbacks=ema", "callbacks.ema.decay=0.5", "callbacks.samples=null")
+    overrides += ("latent_dim=2", f"data.root={mnist_root}")
+    train.train(launch.compose(ROOT / "conf", folder, [*SMALL, *overrides]))
+    return folder
 
 
 def summary_of(folder):
@@ -50,10 +59,10 @@ def pictures_in(events):
     return {tag.removeprefix("images/") for tag in shown}
 
 
-def test_the_summary_says_what_was_measured_and_on_what(run):
-    summary = summary_of(run("latent_dim=2"))
+def test_the_summary_says_what_was_measured_and_on_what(full_run):
+    summary = summary_of(full_run)
     assert summary["status"] == "completed"
-    assert (summary["epochs"], summary["steps"]) == (2, 20)
+    assert (summary["epochs"], summary["steps"]) == (EPOCHS, 20)
     for metric in ("loss", "elbo", "reconstruction", "kl"):
         for split in ("val", "test"):
             assert summary["units"][f"{split}/{metric}"] == "nats/image"
@@ -63,53 +72,45 @@ def test_the_summary_says_what_was_measured_and_on_what(run):
         metrics["test/reconstruction"] - metrics["test/kl"]
     )
     assert -metrics["test/nll"] > metrics["test/elbo"]
-    assert summary["parameters"] == 784 * 16 + 16 + 16 * 4 + 4 + 2 * 16 + 16 + 16 * 784 + 784
+    width = HIDDEN
+    encoder, decoder = 784 * width + width + width * 4 + 4, 2 * width + width + width * 784 + 784
+    assert summary["parameters"] == encoder + decoder
     assert summary["images_per_second"] > 0
     assert summary["hardware"]["device"] == "cpu"
     assert summary["versions"]["torch"] == torch.__version__.split("+")[0]
 
 
-def test_pictures_lie_in_the_directory_and_in_tensorboard(run):
-    folder = run("latent_dim=2", "callbacks=film")
-    expected = PICTURES | {"manifold"}
-    assert {path.stem for path in (folder / "images").glob("*.png")} == expected
-    events = events_of(folder)
-    assert pictures_in(events) == expected | {"film"}
-    assert [event.step for event in events.Tensors("images/samples")] == [9, 19]
-    assert [event.step for event in events.Tensors("images/interpolations")] == [19]
-    assert [event.step for event in events.Tensors("posterior/means")] == [9, 19]
-    with Image.open(folder / "images" / "film.gif") as film:
-        assert film.n_frames == 2
+def test_pictures_lie_in_the_directory_and_in_tensorboard(full_run):
+    assert {path.stem for path in (full_run / "images").glob("*.png")} == PICTURES
+    events = events_of(full_run)
+    assert pictures_in(events) == PICTURES | {"film"}
+    for picture in ("images/samples", "images/interpolations", "posterior/means"):
+        assert [event.step for event in events.Tensors(picture)] == [9, 19]
+    with Image.open(full_run / "images" / "film.gif") as film:
+        assert film.n_frames == EPOCHS
 
 
-def test_the_projector_has_points_labels_and_sprites_and_the_graph_both_networks(run):
-    folder = run("callbacks.projector.num_images=50")
-    points = folder / "00000" / "default"
-    assert len((points / "tensors.tsv").read_text().splitlines()) == 50
+def test_the_projector_has_points_labels_and_sprites_and_the_graph_both_networks(full_run):
+    points = full_run / "00000" / "default"
+    assert len((points / "tensors.tsv").read_text().splitlines()) == POINTS
     assert set((points / "metadata.tsv").read_text().split()) <= set("0123456789")
     with Image.open(points / "sprite.png") as sprite:
-        assert sprite.size == (8 * 28, 8 * 28)
-    names = {node.name for node in events_of(folder).Graph().node}
+        assert sprite.size == (15 * 28, 15 * 28)  # 15² is the first square above 200
+    names = {node.name for node in events_of(full_run).Graph().node}
     for part in ("encoder", "decoder"):
         assert [name for name in names if f"MLP[{part}]" in name]
 
 
-def test_without_pictures_there_are_none(run):
-    folder = run("callbacks=bare")
-    assert not (folder / "images").exists()
-    assert pictures_in(events_of(folder)) == set()
+def test_a_picture_can_be_switched_off_and_some_are_drawn_at_the_end_alone(averaged):
+    assert {path.stem for path in (averaged / "images").glob("*.png")} == PICTURES - {"samples"}
+    events = events_of(averaged)
+    assert [event.step for event in events.Tensors("images/overview")] == [9, 19]
+    assert [event.step for event in events.Tensors("images/interpolations")] == [19]
 
 
-def test_a_picture_can_be_switched_off(run):
-    folder = run("latent_dim=2", "callbacks.samples=null")
-    expected = (PICTURES | {"manifold"}) - {"samples"}
-    assert {path.stem for path in (folder / "images").glob("*.png")} == expected
-
-
-def test_tensorboard_and_csv_hold_the_same_curves(run):
-    folder = run()
-    events = events_of(folder)
-    with (folder / "metrics.csv").open(newline="") as file:
+def test_tensorboard_and_csv_hold_the_same_curves(full_run):
+    events = events_of(full_run)
+    with (full_run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for metric in ("train/elbo", "train/kl", "val/elbo", "test/nll"):
         written = {int(r["step"]): float(r["value"]) for r in rows if r["metric"] == metric}
@@ -120,7 +121,7 @@ def test_tensorboard_and_csv_hold_the_same_curves(run):
 
 def test_grey_pixels_under_a_bernoulli_are_not_called_a_log_likelihood(run):
     with pytest.warns(UserWarning, match="grey pixels under a Bernoulli") as warned:
-        folder = run("data.binarization=none")
+        folder = run("data.binarization=none", "callbacks=bare")
     assert len([w for w in warned if "grey pixels" in str(w.message)]) == 1
     metrics = summary_of(folder)["metrics"]
     assert {"test/reconstruction_bce", "test/elbo_bce", "val/elbo_bce"} <= metrics.keys()
@@ -141,11 +142,14 @@ def test_without_validation_the_newest_weights_are_tested(run):
     assert kept["global_step"] == summary["steps"]
 
 
-def test_the_best_weights_are_tested_and_can_be_loaded(run, compose):
+def test_the_best_weights_are_tested_and_can_be_loaded_and_there_are_no_pictures(run, compose):
     # so high a rate that the second epoch is worse than the first
     folder = run(
-        "optimizer.lr=0.03", "schedule=steps", "schedule.milestones=[1]", "schedule.gamma=60"
-    )
+        "optimizer.lr=0.03", "schedule=steps", "schedule.milestones=[1]", "schedule.gamma=60",
+        "callbacks=bare",
+    )  # fmt: skip
+    assert not (folder / "images").exists()
+    assert pictures_in(events_of(folder)) == set()
     kept = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert kept["global_step"] == 10
     assert summary_of(folder)["metrics"]["val/elbo"] == pytest.approx(kept["metrics"]["val/elbo"])
@@ -157,12 +161,11 @@ def test_the_best_weights_are_tested_and_can_be_loaded(run, compose):
         assert torch.equal(value, kept["state_dict"][f"model.{name}"])
 
 
-def test_averaged_weights_are_tested(run):
-    folder = run("callbacks=ema", "callbacks.ema.decay=0.5")
-    kept = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+def test_averaged_weights_are_tested(averaged):
+    kept = torch.load(averaged / "checkpoints" / "best.ckpt", weights_only=True)
     weight = "model.decoder.0.weight"
     assert not torch.equal(kept["state_dict"][weight], kept["current_model_state"][weight])
-    metrics = summary_of(folder)["metrics"]
+    metrics = summary_of(averaged)["metrics"]
     assert metrics["test/elbo"] == pytest.approx(metrics["val/elbo"], rel=0.05)
 
 
