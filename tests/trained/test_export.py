@@ -22,6 +22,7 @@ for library in ("onnxscript", "onnxruntime", "safetensors"):
     pytest.importorskip(library, reason=f"{library} is not installed")
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
+pytestmark = pytest.mark.slow
 CONFIG = {"name": "test", "data": {"binarization": "dynamic"}, "vae_lab_version": "1.2.3"}
 COMPARE = """
 def compare(name, found):
