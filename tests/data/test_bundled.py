@@ -56,6 +56,7 @@ def test_classes_have_the_published_sizes(mnist_root, train, per_class):
     assert source.data.shape == (sum(per_class), 28, 28)
 
 
+@pytest.mark.slow
 def test_eight_processes_at_once_all_succeed_and_leave_nothing_else(tmp_path):
     command = [sys.executable, "-c", UNPACK, bundled.__file__, str(tmp_path)]
     processes = [

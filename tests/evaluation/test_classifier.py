@@ -14,6 +14,7 @@ def shipped():
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_it_recognises_99_of_100_test_digits(shipped, mnist_root):
     data = MNIST(mnist_root, train=False)
     images = data.data[:, None].float() / 255

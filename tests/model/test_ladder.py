@@ -134,6 +134,7 @@ def test_prior_and_posterior_integrate_to_one(plane):
     torch.testing.assert_close(integrate(truth.log_qz), one)
 
 
+@pytest.mark.slow
 def test_weights_average_to_the_integral_over_all_latents(plane):
     x = binary_images_for(plane, 3)
     truths = [TwoLevels(plane, image[None]) for image in x]
@@ -153,6 +154,7 @@ def test_importance_sampling_finds_the_integral_over_all_latents(plane):
     assert ((estimate.log_px - exact).abs() <= 4 * error).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 2])
 def test_samples_follow_the_prior_of_every_group(plane, moment):
     with torch.no_grad():

@@ -67,6 +67,7 @@ def test_gradients_of_decoder_and_prior_are_the_plain_ones(model):
     torch.testing.assert_close(path, plain)
 
 
+@pytest.mark.slow
 def test_the_encoder_follows_the_plain_gradient_of_log_w_in_expectation(model):
     """The two differ by the score, Σ ∂log q(z|x)/∂φ at fixed z, whose expectation is zero."""
     differences = []

@@ -92,11 +92,13 @@ def test_the_encoder_follows_squared_weights_times_the_gradient_of_each_sample(n
     torch.testing.assert_close(gradient_of(bound.value.mean(), encoder_of(model)), expected)
 
 
+@pytest.mark.slow
 def test_the_encoder_follows_the_plain_gradient_in_expectation(pair_of_gradients):
     plain, dreg = pair_of_gradients
     assert_mean_is(dreg - plain, 0.0)
 
 
+@pytest.mark.slow
 def test_the_encoders_gradient_is_less_noisy_than_the_plain_one(pair_of_gradients):
     """The ratio of total variances is below one by four standard errors (delta method)."""
     logs, errors = [], []

@@ -106,6 +106,7 @@ def test_a_stranger_cannot_name_what_is_run(tmp_path):
         HubVAE.from_pretrained(tmp_path / "saved")
 
 
+@pytest.mark.slow
 def test_a_missing_library_is_named_with_its_extra(tmp_path):
     code = "import sys; sys.modules['huggingface_hub'] = None; import vae_lab.trained.hub"
     command = [sys.executable, "-c", code]

@@ -60,6 +60,7 @@ def test_what_is_neither_run_nor_export_is_refused(tmp_path):
         vae_lab.load(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "loaded"),
     [("import vae_lab", "torch"), ("import vae_lab.trained.loaded", "lightning")],
