@@ -22,12 +22,8 @@ for library in ("onnxscript", "onnxruntime", "safetensors"):
     pytest.importorskip(library, reason=f"{library} is not installed")
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
-<<<<<<< HEAD
 CONFIG = {"name": "test", "pixels": "binary", "vae_lab_version": "1.2.3"}
-=======
 pytestmark = pytest.mark.slow
-CONFIG = {"name": "test", "data": {"binarization": "dynamic"}, "vae_lab_version": "1.2.3"}
->>>>>>> h-suite
 COMPARE = """
 def compare(name, found):
     assert np.abs(np.asarray(found) - expected[name]).max() <= 1e-5, name
