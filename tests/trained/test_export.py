@@ -22,8 +22,9 @@ for library in ("onnxscript", "onnxruntime", "safetensors"):
     pytest.importorskip(library, reason=f"{library} is not installed")
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
-CONFIG = {"name": "test", "pixels": "binary", "vae_lab_version": "1.2.3"}
 pytestmark = pytest.mark.slow
+
+CONFIG = {"name": "test", "pixels": "binary", "vae_lab_version": "1.2.3"}
 COMPARE = """
 def compare(name, found):
     assert np.abs(np.asarray(found) - expected[name]).max() <= 1e-5, name
