@@ -86,7 +86,7 @@ def end(tmp_path):
         for trial, status in zip(trials, statuses, strict=True):
             run = RunDir(tmp_path / str(trial.number))
             metrics = {"val/elbo": -100.0 - trial.number}
-            summary = {"status": status, "monitor": "val/elbo", "metrics": metrics}
+            summary = {"status": status, "compared_by": "val/elbo", "metrics": metrics}
             run.write_summary(summary)
             begun.tell(trial.number, run)
         return [trial.params for trial in trials]

@@ -15,6 +15,10 @@ LAST_STEP = EPOCHS * STEPS_PER_EPOCH - 1
 SECONDS_TO_STOP = 10
 SECONDS_TO_END_OTHERS = 30
 INTERRUPTED = 130
+STOP_EARLY = (
+    "+callbacks.early_stopping={_target_: vae_lab.training.callbacks.best_epoch.NoBetterEpoch,"
+    "monitor: '${monitor}', patience: 1, min_delta: 1e9}"
+)
 
 
 def kill_when_renaming(file, epoch):
@@ -49,6 +53,28 @@ def test_a_killed_run_goes_on(kill, folder, uninterrupted, request):
     assert summary(folder / name)["status"] == "running"
     finish(f"resume={name}", folder=folder, data=folder)
     assert_same(folder / name, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("limit", "steps"),
+    [
+        (STOP_EARLY, 2 * STEPS_PER_EPOCH),
+        ("+trainer.max_steps=12", 12),
+        ("+trainer.max_time={milliseconds: 1}", 1),
+    ],
+    ids=["early stopping", "max_steps", "max_time"],
+)
+def test_a_run_that_is_killed_after_its_training_has_ended_is_not_trained_on(
+    limit, steps, folder, request
+):
+    name = request.node.callspec.id.replace(" ", "_")
+    kill = signal_at(steps, "SIGKILL", once=f"{name}_killed")
+    killed = start(*TINY, limit, kill, f"hydra.run.dir={name}", folder=folder, data=folder)
+    assert killed.wait() == -signal.SIGKILL, killed.text
+    finish(f"resume={name}", folder=folder, data=folder)
+    assert summary(folder / name)["status"] == "completed"
+    assert summary(folder / name)["steps"] == steps
+    assert "test/elbo" in summary(folder / name)["metrics"]
 
 
 def test_sigterm_leaves_a_checkpoint_within_seconds(folder, uninterrupted):

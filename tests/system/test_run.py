@@ -63,7 +63,7 @@ def test_the_summary_says_what_was_measured_and_on_what(full_run):
     summary = summary_of(full_run)
     assert summary["status"] == "completed"
     assert (summary["epochs"], summary["steps"]) == (EPOCHS, 20)
-    for metric in ("loss", "elbo", "reconstruction", "kl"):
+    for metric in ("bound", "loss", "elbo", "reconstruction", "kl"):
         for split in ("val", "test"):
             assert summary["units"][f"{split}/{metric}"] == "nats/image"
     metrics = summary["metrics"]

@@ -240,8 +240,16 @@ METRICS = (
         is_in_results=True,
     ),
     Metric(
+        name="bound",
+        meaning="what the objective maximises, with its weights; of one model, the best epoch has "
+        "the highest",
+        splits=EVERY_SPLIT,
+        unit=NATS,
+        better="higher",
+    ),
+    Metric(
         name="loss",
-        meaning="minus the objective, with its weights: what is minimised",
+        meaning="−`bound`: what is minimised",
         splits=EVERY_SPLIT,
         unit=NATS,
         better="lower",

@@ -11,7 +11,7 @@ class Autoencoder(Objective):
     and no ``kl``: a point mass has an infinite KL from any density.
     """
 
-    monitored = "reconstruction"
+    compared_by = "reconstruction"
 
     def __init__(self) -> None:
         super().__init__(num_samples=1)

@@ -30,11 +30,11 @@ GRAY = "#717581"
 def pictures(frame: Frame) -> Iterator[tuple[str, str, Figure]]:
     """Yield what a folder of runs has to show: file name, title, figure."""
     names = words.short_names(frame.keys)
-    rows = [[f"{split}/{name}" for split in ("val", "test")] for name in frame.monitors]
+    rows = [[f"{split}/{name}" for split in ("val", "test")] for name in frame.compared_by]
     rows = [row for row in ([m for m in row if frame.has(m)] for row in rows) if row]
     for key in frame.keys if rows else []:
         if _is_varied(frame.settings, key):
-            title = f"{_listed(frame.monitors)} against {names[key]}"
+            title = f"{_listed(frame.compared_by)} against {names[key]}"
             yield f"report_{_file_name(key)}.png", title, _against(frame, key, rows, title)
     if any(_rate_distortion(setting) for setting in frame.settings):
         title = "Rate–distortion plane"

@@ -111,9 +111,9 @@ class Frame:
         }
 
     @cached_property
-    def monitors(self) -> list[str]:
-        """The monitored metrics without their split, the most frequent first."""
-        names = [run.monitor for run in self.runs if run.monitor is not None]
+    def compared_by(self) -> list[str]:
+        """What runs are compared by, without the split, the most frequent first."""
+        names = [run.compared_by for run in self.runs if run.compared_by is not None]
         return sorted(set(names), key=lambda name: (-names.count(name), name))
 
     @cached_property
@@ -157,12 +157,12 @@ class Frame:
 
     def _rank(self, setting: Setting) -> tuple[int, float]:
         for split in ("val", "test"):
-            for number, monitor in enumerate(self.monitors):
-                estimate = setting.estimate(f"{split}/{monitor}")
+            for number, name in enumerate(self.compared_by):
+                estimate = setting.estimate(f"{split}/{name}")
                 if estimate is not None:
-                    sign = -1 if metric(monitor).higher_is_better else 1
+                    sign = -1 if metric(name).higher_is_better else 1
                     return number, sign * estimate.mean
-        return len(self.monitors), 0.0
+        return len(self.compared_by), 0.0
 
 
 def seed_of(run: Run) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Run:
         metrics: ``val/…`` at the best epoch (the best so far, if it goes on), ``test/…``, and
             ``evaluation/…`` of ``scripts/evaluate.py``; finite numbers.
         samples: the K of metrics that are sampled.
-        monitor: the metric that picks the best epoch, without its split.
+        compared_by: the metric that compares it with other runs, without its split.
         counts: numbers of the run as a whole, seconds and epochs among them.
         hardware: on what it ran.
         evaluation: the content of ``evaluation.json``.
@@ -55,7 +55,7 @@ class Run:
     config: DictConfig = EMPTY
     metrics: Mapping[str, float] = field(default_factory=dict)
     samples: Mapping[str, int] = field(default_factory=dict)
-    monitor: str | None = None
+    compared_by: str | None = None
     counts: Mapping[str, float] = field(default_factory=dict)
     hardware: str = ""
     evaluation: dict[str, Any] | None = None
@@ -102,10 +102,9 @@ def _read(run: RunDir, name: str) -> Run:
     begun_with = hydra.get("overrides", {}).get("task")
     status = _status(run, summary.get("status"))
     curves = {} if status == "completed" else run.curves()
-    monitor = _monitor(summary.get("monitor") or config.get("monitor"), [*metrics, *curves])
-    best = max if monitor is None or metric(monitor).higher_is_better else min
-    if validated := curves.get(f"val/{monitor}"):
-        metrics |= {f"val/{monitor}": best(point.value for point in validated)}
+    if status != "completed":
+        metrics |= _finite(run.best_metrics())
+    compared_by = summary.get("compared_by")
     epochs = max([summary.get("epochs", 0), *_epochs_done(curves)])
     evaluation, damage = _read_evaluation(run.evaluation_file())
     if evaluation is not None:
@@ -122,7 +121,7 @@ def _read(run: RunDir, name: str) -> Run:
         config=config,
         metrics=metrics,
         samples=samples,
-        monitor=monitor,
+        compared_by=compared_by and metric(compared_by).name,
         counts=_finite({key: summary.get(key) for key in COUNTS}),
         hardware=_hardware(summary.get("hardware")),
         evaluation=evaluation,
@@ -142,15 +141,6 @@ def _finite(numbers: Mapping[str, Any]) -> dict[str, float]:
         for name, number in numbers.items()
         if isinstance(number, int | float) and math.isfinite(number)
     }
-
-
-def _monitor(name: str | None, metrics: Iterable[str]) -> str | None:
-    """Return the monitored metric, as it is called for this data: ``elbo``, or ``elbo_bce``."""
-    if name is None:
-        return None
-    measured = {key.rpartition("/")[2] for key in metrics}
-    names = metric(name).names
-    return next((n for n in names if n in measured), names[0])
 
 
 def _status(run: RunDir, status: str | None) -> str:

@@ -165,7 +165,7 @@ def csv_text(frame: Frame) -> str:
         "status",
         *frame.keys,
         SEED,
-        "monitor",
+        "compared_by",
         *measured,
         *counts,
         "hardware",
@@ -181,6 +181,6 @@ def csv_text(frame: Frame) -> str:
 
 def _csv_row(run: Run, keys: list[str], measured: list[str], counts: list[str]) -> list[object]:
     return [
-        run.name, run.status, *map(run.setting, keys), run.setting(SEED), run.monitor,
+        run.name, run.status, *map(run.setting, keys), run.setting(SEED), run.compared_by,
         *map(run.metrics.get, measured), *map(run.counts.get, counts), run.hardware, run.detail,
     ]  # fmt: skip

@@ -72,8 +72,8 @@ def samples(frame: Frame, name: str) -> str:
 
 def metrics(frame: Frame) -> list[str]:
     """Return the metrics that a table shows, the weightiest first."""
-    validated = [f"val/{name}" for name in frame.monitors]
-    tested = [f"test/{name}" for name in frame.monitors]
+    validated = [f"val/{name}" for name in frame.compared_by]
+    tested = [f"test/{name}" for name in frame.compared_by]
     others = [f"{split}/{known.name}" for known in METRICS for split in known.report]
     wanted = [*validated[:1], *tested[:1], *validated[1:], *others, *tested[1:]]
     return [name for name in dict.fromkeys(wanted) if frame.has(name)]

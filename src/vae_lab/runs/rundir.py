@@ -166,9 +166,9 @@ class RunDir:
         self.write_summary(summary | changes)
 
     def result(self) -> float | None:
-        """Return the monitored metric of a run that is done, at its best epoch."""
+        """Return what a run that is done is compared by, at its best epoch."""
         summary = self.summary()
-        return summary["metrics"].get(summary["monitor"])
+        return summary["metrics"].get(summary["compared_by"])
 
     def curves(self) -> dict[str, list[Point]]:
         """Return the points of each metric, as far as they can be read; nothing without a file."""
@@ -225,6 +225,14 @@ class RunDir:
         raise FileNotFoundError(
             f"{self.path} holds no checkpoint: the run ended before its first epoch"
         )
+
+    def best_metrics(self) -> dict[str, float]:
+        """Return ``val/…`` of the best epoch so far; nothing before the first.
+
+        Raises:
+            ValueError: if the checkpoint is damaged.
+        """
+        return read_checkpoint(self.best)["metrics"] if self.best.exists() else {}
 
     def checkpoints_to_resume(self) -> list[Path]:
         """Return the checkpoints from which the run can go on, the newest first.

@@ -123,7 +123,7 @@ def is_unpromising(url: str, name: str, number: int, epoch: int, value: float) -
         name: of the study in there.
         number: of the trial.
         epoch: epochs trained so far.
-        value: of the monitored metric.
+        value: of the metric that trials are compared by.
     """
     storage = open_storage(url)
     try:
@@ -144,8 +144,8 @@ class Search:
     Args:
         storage: the URL of a database.
         name: of the study in there.
-        monitor: the metric whose best value is searched for; None for what objectives monitor
-            by themselves, of which more is better.
+        monitor: the metric whose best value is searched for; None for what objectives are compared
+            by, of which more is better.
         sampler: describes a sampler that takes a seed.
         pruner: describes the pruner; the runs read it from the study.
         seed: of the sampler.
@@ -212,7 +212,7 @@ class Search:
         summary = run.summary()
         status = summary.get("status")
         value = run.result() if status in DONE else None
-        shown = "" if value is None else f", {summary['monitor']} {value:.2f}"
+        shown = "" if value is None else f", {summary['compared_by']} {value:.2f}"
         terminal.say(f"trial {number} of {self.n_trials} {status}{shown}")
         key = trial_id(self.storage, self.name, number)
         if self.storage.get_trial(key).state.is_finished():  # another process has told

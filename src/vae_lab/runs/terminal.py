@@ -21,11 +21,11 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
     """Print how each job of a sweep ended, by the name of its directory."""
     table = Table(title=f"{folder.name}: {len(summaries)} jobs")
     table.add_column("job", overflow="fold")
-    for column in ("status", "monitored", "seconds"):
+    for column in ("status", "compared by", "seconds"):
         table.add_column(column, justify="right")
     for name, summary in summaries.items():
-        value = summary.get("metrics", {}).get(summary.get("monitor"))
-        shown = "–" if value is None else f"{summary['monitor']} {value:.2f}"
+        value = summary.get("metrics", {}).get(summary.get("compared_by"))
+        shown = "–" if value is None else f"{summary['compared_by']} {value:.2f}"
         table.add_row(name, summary["status"], shown, f"{summary.get('seconds', 0.0):.0f}")
     Console().print(table)
     for name, summary in summaries.items():

@@ -28,9 +28,10 @@ class Experiment:
     """Everything that a configuration describes, built.
 
     Attributes:
-        config: the configuration, ``monitor`` filled in.
-        monitor: the metric that judges the run, of validation images; higher is better.
-        validates: whether there are validation images, without which nothing is monitored.
+        config: the configuration; its ``monitor`` is the metric that picks the best epoch, None
+            without validation.
+        compared_by: the metric by which a sweep compares the run with others.
+        validates: whether there are validation images.
         trial: of a search, else None.
     """
 
@@ -39,7 +40,7 @@ class Experiment:
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
-    monitor: str
+    compared_by: str
     validates: bool
     trial: "PruneTrial | None"
 
@@ -82,11 +83,10 @@ def build(cfg: DictConfig) -> Experiment:
     )
     _check_parts(cfg, module)
     validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
-    monitor = module.metric_name(cfg.monitor or f"val/{module.objective.monitored}")
-    cfg = copy.deepcopy(cfg)
-    cfg.monitor = monitor if validates else None
+    compared_by = module.metric_name(cfg.monitor or f"val/{module.objective.compared_by}")
+    cfg.monitor = module.metric_name(cfg.monitor or "val/bound") if validates else None
     stopwatch = Stopwatch()
-    trial = _trial(cfg)
+    trial = _trial(cfg, compared_by)
     callbacks = [_callback(callback) for callback in cfg.callbacks.values() if callback]
     exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
     others = [callback for callback in callbacks if callback not in exhibits]
@@ -96,7 +96,7 @@ def build(cfg: DictConfig) -> Experiment:
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
     )
-    return Experiment(cfg, datamodule, module, trainer, stopwatch, monitor, validates, trial)
+    return Experiment(cfg, datamodule, module, trainer, stopwatch, compared_by, validates, trial)
 
 
 def _callback(description: DictConfig) -> pl.Callback:
@@ -107,7 +107,7 @@ def _callback(description: DictConfig) -> pl.Callback:
     return instantiate(description, mode="max" if metric(monitor).higher_is_better else "min")
 
 
-def _trial(cfg: DictConfig) -> "PruneTrial | None":
+def _trial(cfg: DictConfig, compared_by: str) -> "PruneTrial | None":
     if cfg.sweep.trial is None:
         return None
     if cfg.monitor is None:
@@ -116,7 +116,7 @@ def _trial(cfg: DictConfig) -> "PruneTrial | None":
         PruneTrial,
     )
 
-    return PruneTrial(cfg.monitor, **cfg.sweep.trial)
+    return PruneTrial(compared_by, **cfg.sweep.trial)
 
 
 def _plugins() -> list[object]:

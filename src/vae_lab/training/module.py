@@ -29,8 +29,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     """Trains a model on an objective.
 
     One code path scores every split, with the same objective weights. Metrics are ``split/name``:
-    ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as ``beta``, and
-    ``test/nll``. ``train/…`` are means over the steps since they were last logged.
+    ``bound``, ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as
+    ``beta``, and ``test/nll``. ``train/…`` are means over the steps since they were last logged.
 
     Args:
         model: the VAE.
@@ -70,6 +70,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self._draw = torch.compile(model.draw) if compile_model else model.draw
         self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
         self._count = 0
+        self.validated_at = -1.0  # the epoch that the objective was told at the last validation
         caveat = model.likelihood.caveat(pixels)
         for warning in filter(None, (caveat, objective.caveat(model))):
             rank_zero_warn(warning)
@@ -110,6 +111,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Fix the random numbers of validation, so that epochs differ by the weights alone."""
         self._set_seed("val")
+        if not self.trainer.sanity_checking:
+            self.validated_at = self.epoch
 
     def on_test_epoch_start(self) -> None:
         """Fix the random numbers of testing."""
@@ -176,9 +179,10 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         return torch.stack([-bound.value, *bound.parts.values()]).detach().mean(1)
 
     def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor | float]:
-        """Name ``terms``, and add the scheduled numbers."""
+        """Name ``terms``, and add the bound and the scheduled numbers."""
         names = ["loss", *map(self.metric_name, bound.parts)]
-        return dict(zip(names, terms, strict=True)) | dict(bound.scheduled)
+        named = dict(zip(names, terms, strict=True))
+        return named | {"bound": -named["loss"]} | dict(bound.scheduled)
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}

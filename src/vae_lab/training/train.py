@@ -36,8 +36,8 @@ def train(cfg: DictConfig) -> float | None:
     """Run the experiment that ``cfg`` describes, in its run directory.
 
     Returns:
-        The value of the monitored metric at the best epoch, for a sweep to optimise; None without
-        validation, and for the job of a sweep that failed.
+        What a sweep compares runs by, at the best epoch; None without validation, and for the job
+        of a sweep that failed.
 
     Raises:
         SystemExit: with one line that says what to do if the user can mend it, or with status 130
@@ -100,9 +100,9 @@ def _train(run: RunDir, experiment: Experiment, is_resumed: bool) -> float | Non
     if experiment.trainer.is_global_zero:
         if experiment.config.resume:
             launch.keep_changes(run, HydraConfig.get().overrides.task)
-        _claim(run, experiment.monitor)
+        _claim(run, experiment)
     metrics = _run(run, experiment, checkpoint)
-    return metrics.get(experiment.monitor)
+    return metrics.get(experiment.compared_by)
 
 
 def _run(run: RunDir, experiment: Experiment, checkpoint: Path | None) -> dict[str, float]:
@@ -148,7 +148,7 @@ def _fit_and_test(run: RunDir, experiment: Experiment, checkpoint: Path | None) 
         if isinstance(logger, TensorBoard):
             config: Any = OmegaConf.to_container(experiment.config, resolve=True)
             changed = overrides.varied(run.path, overrides.parse(run.overrides()))
-            first = experiment.monitor if experiment.validates else "test/loss"
+            first = experiment.compared_by if experiment.validates else "test/loss"
             logger.describe(config, first, changed)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
     validation = {}
@@ -189,7 +189,7 @@ def _summarise(run: RunDir, experiment: Experiment, metrics: dict[str, float]) -
     cfg, trainer, stopwatch = experiment.config, experiment.trainer, experiment.stopwatch
     return {
         "name": cfg.name,
-        "monitor": experiment.monitor,
+        **_judges(experiment),
         "metrics": metrics,
         "units": {name: metric(name).unit for name in metrics},
         "tested": "best" if run.best.exists() else "last",
@@ -208,11 +208,16 @@ def _summarise(run: RunDir, experiment: Experiment, metrics: dict[str, float]) -
     }
 
 
-def _claim(run: RunDir, monitor: str) -> None:
+def _judges(experiment: Experiment) -> dict[str, str | None]:
+    """Return the metrics that pick the best epoch, and the run among others."""
+    return {"monitor": experiment.config.monitor, "compared_by": experiment.compared_by}
+
+
+def _claim(run: RunDir, experiment: Experiment) -> None:
     """Mark the run as started, and say what judges it."""
     summary = run.summary()
     summary.pop("error", None)  # of the attempt before
-    run.write_summary(summary | {"status": "running", "monitor": monitor})
+    run.write_summary(summary | {"status": "running", **_judges(experiment)})
 
 
 def _last_checkpoint(run: RunDir) -> Path | None:
