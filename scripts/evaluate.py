@@ -19,7 +19,7 @@ from vae_lab.files import write_atomically
 from vae_lab.reports import results_table
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.rundir import RunDir
-from vae_lab.trained import scoring
+from vae_lab.trained import evaluate
 from vae_lab.training.advice import quieten
 
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
@@ -111,7 +111,7 @@ def main() -> None:
     device = open_device(arguments.device)
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)
-        evaluation = scoring.score_run(
+        evaluation = evaluate.evaluate_run(
             run,
             DATASETS.get(arguments.data),
             arguments.split,

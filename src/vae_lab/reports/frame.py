@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vae_lab.evaluation.metrics import metric
-from vae_lab.reports.run import Run, read_run
+from vae_lab.reports.row import Run, read_run
 from vae_lab.reports.statistics import Estimate, over_seeds
 from vae_lab.runs.overrides import MULTIRUN, Sweep, Value, first_line, read_sweep
 from vae_lab.runs.rundir import RunDir

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from vae_lab.reports import words
 from vae_lab.reports.frame import SEED, Frame, seed_of
-from vae_lab.reports.run import Run
+from vae_lab.reports.row import Run
 
 BORDER = 3  # characters between two columns
 COLORS = {"failed": "red", "damaged": "red", "missing": "yellow", "unfinished": "yellow"}

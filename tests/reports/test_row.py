@@ -7,7 +7,7 @@ import pytest
 from run_folders import make_run, metrics_of, write_best, write_curve
 
 from vae_lab.evaluation import record
-from vae_lab.reports.run import read_run
+from vae_lab.reports.row import read_run
 from vae_lab.runs.rundir import RunDir
 
 

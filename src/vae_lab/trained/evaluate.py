@@ -19,7 +19,7 @@ from vae_lab.runs.rundir import RunDir
 PLACES = ("data.root=", "hydra.")  # where files lie says nothing about a result
 
 
-def score_run(
+def evaluate_run(
     run: RunDir,
     dataset: str | None,
     split: Split,
