@@ -17,6 +17,7 @@ from rich.table import Table
 from vae_lab.evaluation import record
 from vae_lab.files import write_atomically
 from vae_lab.reports import results_table
+from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained import scoring
@@ -97,8 +98,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of every random number")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--output", type=Path, help="default: <run>/evaluation.json")
+    trust.add_option(parser)
     arguments = parser.parse_args()
-    run = RunDir(arguments.run)
+    run = RunDir(arguments.run, arguments.trust)
     split = arguments.split if arguments.split != "test" else None
     output = arguments.output or run.evaluation_file(*filter(None, [arguments.data, split]))
 
