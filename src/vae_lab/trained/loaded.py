@@ -5,7 +5,6 @@ Shapes: B images, D latent dimensions, C×H×W pixels.
 
 import os
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.runs.checkpoint_file import read_checkpoint
+from vae_lab.runs.environment import installed
 from vae_lab.runs.rundir import RunDir
 from vae_lab.seeding import set_random_state
 
@@ -181,4 +181,4 @@ def open_run(run_dir: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Tr
     config["data"].pop("root", None)
     # not asked of the data themselves: that would load Lightning, which takes seconds
     config["pixels"] = read_checkpoint(run.weights)["pixels"]
-    return TrainedVAE(model, config | {"vae_lab_version": version("vae-lab")}, trusted).eval()
+    return TrainedVAE(model, config | {"vae_lab_version": installed("vae-lab")}, trusted).eval()
