@@ -1,6 +1,8 @@
 """What the terminal says at the end of a run."""
 
+import io
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,21 @@ from rich.console import Console
 from rich.table import Table
 
 from vae_lab.evaluation.metrics import metric
+from vae_lab.runs.overrides import quoted
 from vae_lab.runs.rundir import RunDir
+
+
+def _console(stderr: bool = False) -> Console:
+    """Return where to write; what the terminal cannot show stands there as a question mark."""
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return Console(stderr=stderr)
 
 
 def say(line: str) -> None:
     """Print a line as it is."""
-    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
+    _console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> None:
@@ -27,15 +38,15 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
         value = summary.get("metrics", {}).get(summary.get("monitor"))
         shown = "–" if value is None else f"{summary['monitor']} {value:.2f}"
         table.add_row(name, summary["status"], shown, f"{summary.get('seconds', 0.0):.0f}")
-    Console().print(table)
+    _console().print(table)
     for name, summary in summaries.items():
-        if summary["status"] == "failed":
-            say(f"{name} failed: {summary.get('error', '?').removeprefix('error: ')}")
+        if summary["status"] in ("failed", "damaged"):
+            say(f"{name} {summary['status']}: {summary.get('error', '?').removeprefix('error: ')}")
 
 
 def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
     """Print the test metrics as a table, and where to look at the run."""
-    console = Console()
+    console = _console()
     tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
     if tested:
         table = Table(
@@ -59,6 +70,7 @@ def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
         lines.append(f"curves    tensorboard --logdir {where}")
     if summary["status"] != "completed":
         is_plain = re.fullmatch(r"[\w./-]+", str(where))
-        override = f"resume={where}" if is_plain else f"\"resume='{where}'\""  # shell, then Hydra
+        # for the shell, then for Hydra
+        override = f"resume={where}" if is_plain else f'"resume={quoted(where)}"'
         lines.append(f"go on     python train.py {override}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
