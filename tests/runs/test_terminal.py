@@ -1,10 +1,13 @@
 """What is only shown fails nothing."""
 
+import io
 import os
 import subprocess
 import sys
 
 import pytest
+
+from vae_lab.runs import terminal
 
 SHOW = """
 from pathlib import Path
@@ -33,3 +36,16 @@ def test_a_finished_run_is_shown_wherever_it_is_shown(ending, tmp_path):
     assert done.returncode == 0, done.stderr
     assert not ending or done.stdout.count(b"\n") == 1
     assert ending or b"test/elbo" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_sweep_is_shown_whatever_the_encoding(encoding, tmp_path, monkeypatch):
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    terminal.print_sweep(tmp_path, {"job": {"status": "failed", "error": "β is ∞"}})
+    for stream in streams:
+        stream.flush()
+    table, lines = (stream.buffer.getvalue().decode(encoding) for stream in streams)
+    assert "failed" in table
+    assert "job failed: ? is ?" in lines

@@ -5,6 +5,7 @@
     runs/<name>/<date>_<time>/
       .hydra/                    the composed configuration, the overrides, and Hydra's own
       .lock                      held while a process trains here
+      .<tracker>_id              by which wandb or mlflow knows the run
       checkpoints/               best.ckpt, last.ckpt, and previous.ckpt, which was last before
       events.out.tfevents.*      TensorBoard
       00000/default/             TensorBoard's projector
@@ -165,6 +166,10 @@ class RunDir:
         lines = OmegaConf.to_yaml(OmegaConf.create(list(overrides)))
         write_atomically(self.overrides_file, lines)
 
+    def write_hydra(self, composed: Any) -> None:  # noqa: ANN401
+        """Write what Hydra noted of the run."""
+        write_atomically(self.hydra_file, OmegaConf.to_yaml(OmegaConf.create({"hydra": composed})))
+
     # what became of it
 
     def summary(self) -> dict[str, Any]:
@@ -235,6 +240,18 @@ class RunDir:
     def export_folder(self, target: str) -> Path:
         """Return where the model lies that was exported to the format ``target``."""
         return self.path / "export" / target
+
+    def tracker_id(self, tracker: str) -> str | None:
+        """Return by which id a service that tracks experiments knows the run, if it does."""
+        path = self._tracker_file(tracker)
+        return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+    def keep_tracker_id(self, tracker: str, run_id: str) -> None:
+        """Write down by which id ``tracker`` knows the run."""
+        write_atomically(self._tracker_file(tracker), run_id + "\n")
+
+    def _tracker_file(self, tracker: str) -> Path:
+        return self.path / f".{tracker}_id"
 
     # what it has learned
 

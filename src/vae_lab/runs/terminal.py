@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vae_lab.evaluation.metrics import metric
+from vae_lab.runs.overrides import quoted
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.streams import ForgivingConsole, degrade
 
@@ -36,8 +37,8 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
         table.add_row(name, summary["status"], shown, f"{summary.get('seconds', 0.0):.0f}")
     console().print(table)
     for name, summary in summaries.items():
-        if summary["status"] == "failed":
-            say(f"{name} failed: {summary.get('error', '?').removeprefix('error: ')}")
+        if summary["status"] in ("failed", "damaged"):
+            say(f"{name} {summary['status']}: {summary.get('error', '?').removeprefix('error: ')}")
 
 
 def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
@@ -66,6 +67,7 @@ def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
         lines.append(f"curves    tensorboard --logdir {where}")
     if summary["status"] != "completed":
         is_plain = re.fullmatch(r"[\w./-]+", str(where))
-        override = f"resume={where}" if is_plain else f"\"resume='{where}'\""  # shell, then Hydra
+        # for the shell, then for Hydra
+        override = f"resume={where}" if is_plain else f'"resume={quoted(where)}"'
         lines.append(f"go on     python train.py {override}")
     screen.print("\n".join(lines), highlight=False, soft_wrap=True)
