@@ -41,10 +41,11 @@ def at_most(most: float) -> Range:
 ABOVE_ZERO = Range("greater than 0", lambda value: value > 0)
 
 IN_ORDER = Range("in rising order", lambda pair: pair[0] < pair[1])
-NOT_EMPTY = Range("with at least one entry", bool)
+NOT_EMPTY = Range("not empty", bool)
 
 Seed = Annotated[int, at_least(0), at_most(2**32 - 1)]
 Size = Annotated[int, at_least(1), at_most(MANY)]
+Shape = Annotated[Sequence[Size], Range("three of them, [C, H, W]", lambda shape: len(shape) == 3)]  # noqa: PLR2004
 GridSize = Annotated[int, at_least(1), at_most(100)]
 Whole = Annotated[int, at_least(0), at_most(MANY)]
 Levels = Annotated[Sequence[Size], NOT_EMPTY]
@@ -120,15 +121,21 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:  # noqa: AN
         return Any
 
 
-def require(name: str, value: Any, annotation: Any) -> None:  # noqa: ANN401
+def require(name: str | Callable[[], str], value: Any, annotation: Any) -> None:  # noqa: ANN401
     """Hold a value to an annotation.
+
+    Args:
+        name: of the value, or what finds it if it is needed.
+        value: a plain one, or any object in place of what has a ``_target_``.
+        annotation: what the value may be.
 
     Raises:
         ValueError: if it is something else; with ``name``, and what it may be.
     """
     complaint = _complaint(annotation, value)
     if complaint is not None:
-        raise ValueError(f"{name} must be {complaint}, got {in_yaml(value)}")
+        called = name if isinstance(name, str) else name()
+        raise ValueError(f"{called} must be {complaint}, got {in_yaml(value)}")
 
 
 def in_yaml(value: Any) -> str:  # noqa: ANN401

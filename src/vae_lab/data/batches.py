@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from vae_lab.seeding import derived_seed
 
 Batch = tuple[Tensor, Tensor]
-PER_PROCESS = 2  # images, which a last batch has at least
+LEAST = 2  # images of a last batch
 
 
 class ImageTensors(Dataset[Batch]):
@@ -68,9 +68,9 @@ class GlobalBatches:
 
     Every image belongs to exactly one batch of one process, and all processes have the same number
     of batches. The global batches do not depend on the number of processes, so that n processes
-    with batch size b see what one process with batch size n·b sees; but for a last batch with fewer
-    than two images per process, which joins the one before: batch normalisation and the comparison
-    of a batch with the prior need two.
+    with batch size b see what one process with batch size n·b sees; but for a last batch with one
+    image, or with fewer images than processes, which joins the one before: what compares the images
+    of a batch needs two.
 
     Args:
         sampler: the order (the name under which Lightning looks for ``set_epoch``).
@@ -93,7 +93,7 @@ class GlobalBatches:
 
     def __len__(self) -> int:
         whole, rest = divmod(self.sampler.length, self.stride)
-        return max(1, whole + (rest >= PER_PROCESS * self.world_size))
+        return max(1, whole + (rest >= max(LEAST, self.world_size)))
 
     def __iter__(self) -> Iterator[Tensor]:
         order = self.sampler.indices()

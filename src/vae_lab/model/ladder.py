@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae_lab.checks import Levels, Size, checked
+from vae_lab.checks import Levels, Shape, Size, checked
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import (
     DiagonalGaussian,
@@ -127,7 +127,7 @@ class LadderVAE(Model):
 
     def __init__(
         self,
-        image_shape: Sequence[Size],
+        image_shape: Shape,
         latent_dim: Size,
         channels: Levels,
         latent_channels: Sequence[Size],

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
-from vae_lab.checks import Limits, Size, checked
+from vae_lab.checks import Limits, Size, Whole, checked
 from vae_lab.model.distributions import Delta, DiagonalGaussian, TransformedGaussian
 
 MEAN_POINTS = 64
@@ -90,7 +90,7 @@ class FlowPosterior(Posterior):
 
     points: Tensor
 
-    def __init__(self, latent_dim: Size, context_dim: Size, flow: Callable[..., ZukoFlow]) -> None:
+    def __init__(self, latent_dim: Size, context_dim: Whole, flow: Callable[..., ZukoFlow]) -> None:
         super().__init__()
         if latent_dim < 2:  # noqa: PLR2004
             raise ValueError("a flow posterior needs latent_dim of at least 2; with one latent "

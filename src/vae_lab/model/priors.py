@@ -10,14 +10,14 @@ To add one, write a subclass of ``Prior``, here or in a file of its own, and
 ``prior=<name>`` then selects it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
-from vae_lab.checks import Amount, Size, checked
+from vae_lab.checks import Amount, Shape, Size, checked
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, StandardGaussian
 
 Encode = Callable[[Tensor], Distribution]
@@ -145,7 +145,7 @@ class VampPrior(Prior):
         ValueError: if ``num_components`` is less than 1.
     """
 
-    def __init__(self, image_shape: Sequence[Size], num_components: Size, noise: Amount) -> None:
+    def __init__(self, image_shape: Shape, num_components: Size, noise: Amount) -> None:
         super().__init__()
         self.noise = noise
         self.pseudo_inputs = nn.Parameter(torch.rand(num_components, *image_shape))

@@ -4,13 +4,13 @@ Shapes: B images, K samples per image, D latent dimensions, C×H×W pixels. Samp
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae_lab.checks import Size, checked
+from vae_lab.checks import Shape, Size, checked
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.likelihoods import Likelihood
@@ -39,7 +39,7 @@ class VAE(Model):
 
     def __init__(
         self,
-        image_shape: Sequence[Size],
+        image_shape: Shape,
         latent_dim: Size,
         encoder: NetworkFactory,
         decoder: NetworkFactory,

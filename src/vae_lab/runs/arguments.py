@@ -5,7 +5,8 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Union
+from functools import cache, partial
+from typing import Annotated, Any, Optional, Union
 
 from omegaconf import DictConfig, ListConfig, Node
 
@@ -20,9 +21,17 @@ from vae_lab.checks import (
     require,
 )
 
+
+def _is_duration(text: str) -> bool:
+    return re.fullmatch(r"\d+:\d\d:\d\d:\d\d", text) is not None
+
+
 ENDLESS = Range("at least 1, or -1 for no end", lambda value: value >= 1 or value == -1)
 
 Epochs = Annotated[int, ENDLESS]
+Duration = Optional[  # noqa: UP045 - pyright knows no | of Annotated
+    Annotated[str, Range("of the form days:hours:minutes:seconds, as 00:00:15:00", _is_duration)]
+]
 Clip = Union[Amount, None]  # noqa: UP007 - pyright knows no | of Annotated
 
 # What the annotations of libraries leave open: by class, as far up as it holds.
@@ -37,6 +46,7 @@ LIMITS: dict[str, dict[str, Any]] = {
         "accumulate_grad_batches": Size,
         "gradient_clip_val": Clip,
         "log_every_n_steps": Annotated[int, at_least(0)],
+        "max_time": Duration,
         "num_nodes": Size,
     },
     "lightning.pytorch.callbacks.early_stopping.EarlyStopping": {
@@ -66,7 +76,7 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
         names = [str(name) for name in node if not str(name).startswith("_")]
         for name in names:
             if name in takes:
-                require(key_of(node, name), _plain(node[name]), takes[name])
+                require(partial(key_of, node, name), _plain(node[name]), takes[name])
         _check_names(node, target, [*names, *(given if node is config else ())])
 
 
@@ -88,7 +98,8 @@ def locate(node: DictConfig) -> Callable[..., Any]:
     Raises:
         ValueError: if there is no such thing, with what was looked for.
     """
-    target, key = node["_target_"], key_of(node, "_target_")
+    target = node["_target_"]
+    key = f"{node._get_full_key(None)}._target_"
     if not isinstance(target, str):
         raise ValueError(f"{key} must be the name of a class or function, got {in_yaml(target)}")
     module, *names = target.split(".")
@@ -135,7 +146,8 @@ def with_key(error: BaseException, node: DictConfig, is_library: bool) -> str:
         beginning = message.split(" ", maxsplit=1)[0].rstrip(":")
         keys = _keys(node, beginning)
         return " or ".join(keys) + message.removeprefix(beginning) if keys else message
-    named = [str(name) for name in node if re.search(rf"\b{name}\b", message)]
+    named = [str(name) for name in node if re.search(rf"\b{name}=", message)]
+    named = named or [str(name) for name in node if re.search(rf"\b{name}\b", message)]
     if len(named) != 1:
         return f"{node._get_full_key(None)}: {message}"
     return f"{key_of(node, named[0])}={in_yaml(node[named[0]])}: {message}"
@@ -146,16 +158,22 @@ def _keys(node: DictConfig, name: str) -> list[str]:
     return list(dict.fromkeys(key_of(part, name) for part in parts(node) if name in part))
 
 
+@cache
 def _takes(target: Callable[..., Any]) -> dict[str, Any]:
     found = annotations(target)
     for cls in reversed(target.__mro__ if inspect.isclass(target) else ()):
-        found |= LIMITS.get(f"{cls.__module__}.{cls.__qualname__}", {})
+        found = found | LIMITS.get(f"{cls.__module__}.{cls.__qualname__}", {})
     return found
+
+
+@cache
+def _parameters(target: Callable[..., Any]) -> Sequence[inspect.Parameter]:
+    return list(inspect.signature(target).parameters.values())
 
 
 def _check_names(node: DictConfig, target: Callable[..., Any], names: Sequence[str]) -> None:
     """Refuse names that the target does not know; unless partial, the lack of one it needs."""
-    parameters = inspect.signature(target).parameters.values()
+    parameters = _parameters(target)
     key = node._get_full_key(None)
     by_name = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lab.checks import Seed, Size, require
 from vae_lab.data import ImageDataModule
-from vae_lab.evaluation.metrics import metric
+from vae_lab.evaluation.metrics import Metric, metric
+from vae_lab.runs.arguments import key_of
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.exhibit import Exhibit
@@ -96,6 +97,8 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
     )
     _check_parts(cfg, module)
+    if cfg.monitor is not None:
+        _known("monitor", cfg.monitor)
     validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
     monitor = module.metric_name(cfg.monitor or f"val/{module.objective.monitored}")
     cfg = copy.deepcopy(cfg)
@@ -119,7 +122,21 @@ def _callback(description: DictConfig) -> pl.Callback:
     monitor = description.get("monitor")
     if monitor is None:
         return instantiate(description)
-    return instantiate(description, mode="max" if metric(monitor).higher_is_better else "min")
+    key = key_of(description, "monitor")
+    return instantiate(description, mode="max" if _known(key, monitor).higher_is_better else "min")
+
+
+def _known(key: str, name: str) -> Metric:
+    """Return the metric that ``key`` names.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    require(key, name, str)
+    try:
+        return metric(name)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 def _trial(cfg: DictConfig) -> "PruneTrial | None":

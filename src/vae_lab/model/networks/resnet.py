@@ -7,7 +7,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from vae_lab.checks import Levels, Whole, checked
+from vae_lab.checks import Size, Whole, checked
 
 
 def _halved(shape: Sequence[int], channels: int) -> tuple[int, int, int]:
@@ -107,7 +107,7 @@ class ResNetEncoder(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        channels: Levels,
+        channels: Sequence[Size],
         blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
@@ -136,7 +136,7 @@ class ResNetDecoder(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        channels: Levels,
+        channels: Sequence[Size],
         blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
