@@ -34,13 +34,13 @@ LINES = (
     "model=ladder model.channels=[2,2] model.latent_channels=[1] data=fashion_mnist trainer=ddp",
     "model=gated_mlp prior=vampprior model.prior.num_components=2",
 )
-COVERED = set(
-    ["callbacks", "data", "likelihood", "model", "objective", "posterior", "prior", "schedule"]
-)
+COVERED = {"callbacks", "data", "likelihood", "model"}
+COVERED |= {"objective", "posterior", "prior", "schedule"}
 # What is read before anything is built, and what is kept as it stands.
 ELSEWHERE = ("resume", "run_dir", "published")
 INTERNALS = re.compile(
-    r"Error in call|_key|object at|(vae_lab|torch|lightning|zuko)\.(?!evaluation|pytorch.strategies)"
+    r"Error in call|_key|object at|"
+    r"(vae_lab|torch|lightning|zuko)\.(?!evaluation|pytorch.strategies)"
 )
 
 
