@@ -20,7 +20,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from vae_lab.checks import Seed, Shape, Size, Whole, checked
+from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 from vae_lab.model.likelihoods import Pixels
@@ -66,7 +66,7 @@ class ImageDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        image_shape: Shape,
+        image_shape: Sequence[int],
         batch_size: Size,
         global_batch_size: Size | None,
         val_size: Whole,
