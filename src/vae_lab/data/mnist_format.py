@@ -3,18 +3,20 @@
 import gzip
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torchvision import datasets
 
+from vae_lab.checks import checked
 from vae_lab.data.batches import Batch
 from vae_lab.data.bundled import SHA256, unpack_mnist
 from vae_lab.data.contract import ImageDataModule
 from vae_lab.files import write_atomically
 
-DATASETS = ("MNIST", "FashionMNIST", "KMNIST")
+Name = Literal["MNIST", "FashionMNIST", "KMNIST"]
 
 
+@checked
 class MNISTDataModule(ImageDataModule):
     """A data set in the MNIST format: 28 × 28 grey pixels, ten classes.
 
@@ -27,10 +29,8 @@ class MNISTDataModule(ImageDataModule):
         ValueError: if an argument is out of its range.
     """
 
-    def __init__(self, dataset: str, root: str, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, dataset: Name, root: str, **options: Any) -> None:  # noqa: ANN401
         super().__init__(**options)
-        if dataset not in DATASETS:
-            raise ValueError(f"data.dataset must be one of {', '.join(DATASETS)}, got {dataset}")
         self.name = self.dataset = dataset
         self.is_mnist = dataset == "MNIST"
         self.source = getattr(datasets, dataset)

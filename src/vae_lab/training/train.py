@@ -174,7 +174,9 @@ def _information(experiment: Experiment) -> dict[str, float]:
     if module.model.posterior.is_point_mass or not trainer.is_global_zero:
         return {}
     per_batch = data.images_per_process(trainer.world_size) * trainer.world_size
-    tested = per_batch * int(trainer.num_test_batches[0])
+    tested = per_batch * sum(map(int, trainer.num_test_batches))
+    if not tested:  # trainer.limit_test_batches=0
+        return {}
     images = data.images("test", min(tested, INFORMATION_IMAGES))
     model = module.model.eval().to(trainer.strategy.root_device)  # testing left it on the CPU
     figures = information(model, images.to(next(model.parameters())))
