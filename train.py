@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-import vae_lab.runs.sweeps  # noqa: F401 - registers the resolvers in conf/train.yaml
-from vae_lab.runs.rundir import INTERRUPTED
+from vae_lab.runs import sweeps
+from vae_lab.runs.signals import INTERRUPTED
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -16,6 +16,7 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    sweeps.register()
     try:
         main()
     except KeyboardInterrupt:  # before training, or where a sweep waits for its jobs

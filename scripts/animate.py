@@ -9,17 +9,17 @@ Learning is shown by the frames that a run with callbacks=film keeps; it may be 
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.files import write_atomically
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys
-from vae_lab.runs import rundir
-from vae_lab.training.callbacks import film
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.rundir import RunDir
 
 IMAGES = 2000
 WALK_STEPS, LEG_STEPS, REST_STEPS = 160, 12, 5
@@ -27,58 +27,63 @@ SECONDS_PER_STEP = 0.08
 LONGEST_CAPTION = 3  # numbers
 
 
-def codes_of(run: Path, model: Model) -> tuple[Tensor, Tensor]:
-    """Return the posterior means (N, D) of the run's examples, and their classes (N,)."""
-    data: MNISTDataModule = rundir.instantiate(rundir.load_config(run).data)
-    data.prepare_data()
-    data.setup("fit")
+def codes_of(run: RunDir, model: Model) -> tuple[Tensor, Tensor, Sequence[str]]:
+    """Return the posterior means (N, D) of the run's examples, their classes (N,), and names."""
+    data = run.open_data("fit")
     images, labels = data.examples(IMAGES)
-    return model.encode(images).mean, labels
+    return model.encode(images).mean, labels, data.class_names
 
 
-def learning(run: Path) -> films.Film:
+def learning(run: RunDir) -> films.Film:
     """Join the frames that the run has kept."""
-    return film.learning(run / "images")
+    return films.learning(run.frames())
 
 
-def walk(run: Path) -> films.Film:
+def walk(run: RunDir) -> films.Film:
     """Walk along a closed path through the region where the codes lie."""
-    model = rundir.load_model(run)
-    codes, labels = codes_of(run, model)
+    model = run.open_model()
+    codes, labels, class_names = codes_of(run, model)
     path = journeys.closed_walk(codes, WALK_STEPS)
     captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
     is_short = model.latent_dim <= LONGEST_CAPTION
-    return travel(model, codes, labels, path, captions if is_short else ["decoded"] * len(path))
+    captions = captions if is_short else ["decoded"] * len(path)
+    return travel(model, codes, labels, class_names, path, captions)
 
 
-def interpolation(run: Path) -> films.Film:
+def interpolation(run: RunDir) -> films.Film:
     """Go from a typical image of each class to one of the next, and back to the first."""
-    model = rundir.load_model(run)
-    codes, labels = codes_of(run, model)
+    model = run.open_model()
+    codes, labels, class_names = codes_of(run, model)
     chosen = journeys.typical(codes, labels)
     path = journeys.round_trip(codes[chosen], LEG_STEPS, journeys.straight, rest=REST_STEPS)
-    names = [str(labels[index].item()) for index in chosen]
+    names = [class_names[int(label)] for label in labels[chosen]]
     captions = []
     for start, end in zip(names, [*names[1:], names[0]], strict=True):
         captions += [start] * REST_STEPS + [f"{start} → {end}"] * LEG_STEPS
-    return travel(model, codes, labels, path, captions)
+    return travel(model, codes, labels, class_names, path, captions)
 
 
 def travel(
-    model: Model, codes: Tensor, labels: Tensor, path: Tensor, captions: list[str]
+    model: Model,
+    codes: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    path: Tensor,
+    captions: list[str],
 ) -> films.Film:
     """Film a journey along ``path`` (S, D)."""
-    frames = films.journey(codes, labels, path, model.decode(path).mean, captions)
+    frames = films.journey(codes, labels, class_names, path, model.decode(path).mean, captions)
     return films.Film(frames, SECONDS_PER_STEP, SECONDS_PER_STEP)
 
 
-FILMS: dict[str, Callable[[Path], films.Film]] = {
+FILMS: dict[str, Callable[[RunDir], films.Film]] = {
     "learning": learning,
     "walk": walk,
     "interpolation": interpolation,
 }
 
 
+@told_in_one_line()
 def main() -> None:
     """Make the films that the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -88,29 +93,29 @@ def main() -> None:
     parser.add_argument("--what", choices=(*FILMS, "all"), default="all", help="default: all")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: <run>/images")
     arguments = parser.parse_args()
-    output = arguments.output or arguments.run / "images"
+    run = RunDir(arguments.run)
+    output = arguments.output or run.images
 
     torch.manual_seed(0)
-    try:
-        if importlib.util.find_spec("imageio_ffmpeg") is None:
-            raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
-        rundir.load_config(arguments.run)
-        for name, make in FILMS.items():
-            if arguments.what in (name, "all"):
-                try:
-                    with torch.no_grad():
-                        made = make(arguments.run)
-                except FileNotFoundError as error:
-                    if arguments.what != "all" or name != "learning":
-                        raise
-                    print(f"no film of learning: {error}", file=sys.stderr)
-                    continue
-                output.mkdir(parents=True, exist_ok=True)
-                (output / f"{name}.gif").write_bytes(made.gif())
-                made.write_mp4(output / f"{name}.mp4")
-                print(output / f"{name}.gif", output / f"{name}.mp4", sep="\n")
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
+    run.config()
+    for name, make in FILMS.items():
+        if arguments.what in (name, "all"):
+            try:
+                with torch.no_grad():
+                    made = make(run)
+            except FileNotFoundError as error:
+                if arguments.what != "all" or name != "learning":
+                    raise
+                print(f"no film of learning: {error}", file=sys.stderr)
+                continue
+            for path, content in (
+                (output / f"{name}.gif", made.gif()),
+                (output / f"{name}.mp4", made.mp4()),
+            ):
+                write_atomically(path, content)
+                print(path)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,16 @@ import torch
 from rich.console import Console
 
 from benchmarks import epoch, nll, scale
+from vae_lab.files import write_atomically
 from vae_lab.runs import environment
-from vae_lab.training import train
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.training.advice import quieten
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
 BENCHMARKS = {"epoch": epoch, "nll": nll, "scale": scale}
 
 
+@told_in_one_line()
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(
@@ -31,13 +34,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="turns that are timed")
     parser.add_argument("--output", type=Path, help="where the JSON goes")
     arguments = parser.parse_args()
-    train.quieten()
+    quieten()
     report, table = BENCHMARKS[arguments.what].run(arguments.rounds)
     report["hardware"] = environment.hardware(torch.device("cpu"), 1)
     report["versions"] = environment.versions()
     output = arguments.output or FOLDER / f"{arguments.what}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    write_atomically(output, json.dumps(report, indent=2) + "\n")
     Console().print(table)
     print(f"peak resident memory {report['peak_resident_mib']} MiB; written to {output}")
 

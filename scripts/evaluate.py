@@ -17,14 +17,16 @@ from rich.table import Table
 from vae_lab.evaluation import record
 from vae_lab.files import write_atomically
 from vae_lab.reports import results_table
-from vae_lab.trained import scoring
-from vae_lab.training import train
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.rundir import RunDir
+from vae_lab.trained import evaluate
+from vae_lab.training.advice import quieten
 
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 
 def check_output(path: Path, run: Path, num_samples: int) -> None:
-    """Find a place for the result before computing it; keep what is better or not ours.
+    """Check, before anything is computed, that the result may be written to ``path``.
 
     Raises:
         ValueError: if the folder is missing, or the file is not one of this version, or has a
@@ -35,7 +37,7 @@ def check_output(path: Path, run: Path, num_samples: int) -> None:
     if not path.exists():
         return
     try:
-        existing = json.loads(path.read_text())
+        existing = json.loads(path.read_text(encoding="utf-8"))
         version = existing["version"] if existing["format"] == record.FORMAT else "unknown"
     except (json.JSONDecodeError, KeyError, TypeError):
         existing, version = {}, "unknown"
@@ -81,6 +83,7 @@ def print_table(evaluation: dict) -> None:
     Console().print(table)
 
 
+@told_in_one_line()
 def main() -> None:
     """Score the run that the command line names."""
     parser = argparse.ArgumentParser(
@@ -95,32 +98,29 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--output", type=Path, help="default: <run>/evaluation.json")
     arguments = parser.parse_args()
-    suffix = f"_{arguments.data}" if arguments.data else ""
-    suffix += f"_{arguments.split}" if arguments.split != "test" else ""
-    output = arguments.output or arguments.run / f"evaluation{suffix}.json"
+    run = RunDir(arguments.run)
+    split = arguments.split if arguments.split != "test" else None
+    output = arguments.output or run.evaluation_file(*filter(None, [arguments.data, split]))
 
-    train.quieten()
+    quieten()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} images"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
-    try:
-        check_output(output, arguments.run, arguments.num_samples)
-        device = open_device(arguments.device)
-        with Progress(*columns, transient=True) as progress:
-            task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)
-            evaluation = scoring.score_run(
-                arguments.run,
-                DATASETS.get(arguments.data),
-                arguments.split,
-                arguments.num_samples,
-                arguments.seed,
-                device,
-                lambda done, total: progress.update(task, completed=done, total=total),
-            )
-        write_atomically(output, json.dumps(evaluation, indent=2) + "\n")
-    except train.USER_ERRORS as error:
-        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    check_output(output, arguments.run, arguments.num_samples)
+    device = open_device(arguments.device)
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)
+        evaluation = evaluate.evaluate_run(
+            run,
+            DATASETS.get(arguments.data),
+            arguments.split,
+            arguments.num_samples,
+            arguments.seed,
+            device,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    write_atomically(output, json.dumps(evaluation, indent=2) + "\n")
     print_table(evaluation)
     print(output)
 

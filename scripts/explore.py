@@ -16,7 +16,7 @@ from pathlib import Path
 from vae_lab.explorer import standalone
 from vae_lab.explorer.explored import ExploredRun, open_runs
 from vae_lab.files import write_atomically
-from vae_lab.training.train import USER_ERRORS
+from vae_lab.runs.errors import told_in_one_line
 
 PORT = 8000
 LAST_PORT = 65535
@@ -25,7 +25,7 @@ EVERYWHERE = "0.0.0.0"
 
 
 def require_app() -> None:
-    """Say so now if the extra is not installed, and not after runs have been opened.
+    """Refuse to go on without the extra, before any run is opened.
 
     Raises:
         ValueError: if it is not.
@@ -36,7 +36,7 @@ def require_app() -> None:
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Return a socket that listens at ``port``; without one at 8000, or else at any that is free.
+    """Return a socket that listens at ``port``; if that is None, at 8000 or else at any free port.
 
     Raises:
         ValueError: if that is not possible.
@@ -69,6 +69,7 @@ def serve(explored: list[ExploredRun], listener: socket.socket, host: str, brows
         uvicorn.Server(config).run(sockets=[listener])
 
 
+@told_in_one_line()
 def main() -> None:
     """Show the runs that the command line names."""
     parser = argparse.ArgumentParser(
@@ -82,18 +83,15 @@ def main() -> None:
     parser.add_argument("--static", type=Path, metavar="FILE",
                         help="write a page that needs no server, and end")  # fmt: skip
     arguments = parser.parse_args()
-    try:
-        if arguments.static is not None:
-            page = standalone.page(open_runs(arguments.runs))
-            write_atomically(arguments.static, page)
-            print(arguments.static)
-            return
-        require_app()
-        with listen(arguments.host, arguments.port) as listener:
-            explored = open_runs(arguments.runs)
-            serve(explored, listener, arguments.host, not arguments.no_browser)
-    except USER_ERRORS as error:
-        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    if arguments.static is not None:
+        page = standalone.page(open_runs(arguments.runs))
+        write_atomically(arguments.static, page)
+        print(arguments.static)
+        return
+    require_app()
+    with listen(arguments.host, arguments.port) as listener:
+        explored = open_runs(arguments.runs)
+        serve(explored, listener, arguments.host, not arguments.no_browser)
 
 
 if __name__ == "__main__":

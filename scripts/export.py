@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 import vae_lab
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.rundir import RunDir
 from vae_lab.trained import export
 
 
+@told_in_one_line()
 def main() -> None:
     """Export what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -24,12 +27,9 @@ def main() -> None:
     parser.add_argument("--to", choices=tuple(export.TARGETS), required=True, help="the format")
     parser.add_argument("--output", type=Path, help="a folder; default: <run>/export/<format>")
     arguments = parser.parse_args()
-    folder = arguments.output or arguments.run / "export" / arguments.to
-    try:
-        trained = vae_lab.load(arguments.run)
-        written = export.export(trained, arguments.to, folder)
-    except (ImportError, OSError, ValueError) as error:
-        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    folder = arguments.output or RunDir(arguments.run).export_folder(arguments.to)
+    trained = vae_lab.load(arguments.run)
+    written = export.export(trained, arguments.to, folder)
     caveat = export.encoder_caveat(trained) if arguments.to != "safetensors" else None
     if caveat is not None:
         print(caveat, file=sys.stderr)

@@ -6,6 +6,7 @@ python scripts/generate.py runs/<run> --reconstruct test
 """
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import torch
 from PIL import Image
 
 import vae_lab
-from vae_lab.data import MNISTDataModule, Split
+from vae_lab.data import Split
+from vae_lab.files import write_atomically
 from vae_lab.pictures import plots
-from vae_lab.runs import rundir
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.rundir import RunDir
 from vae_lab.trained.loaded import TrainedVAE
 
 
@@ -48,17 +51,30 @@ def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Ima
     return plots.image_grid(trained.sample(num, temperature, seed), title)
 
 
-def reconstruction(
-    trained: TrainedVAE, data: MNISTDataModule, split: Split, count: int
-) -> Image.Image:
+def reconstruction(trained: TrainedVAE, run: RunDir, split: Split, count: int) -> Image.Image:
     """Show images of a split over their reconstructions."""
-    data.prepare_data()
-    data.setup("test" if split == "test" else "fit")
+    data = run.open_data("test" if split == "test" else "fit")
     images = data.images(split, count)
     if not len(images):
         raise ValueError(f"this run has no {split} images")
     rows = {f"{split} images": images, "reconstructions": trained.reconstruct(images)}
     return plots.image_rows(rows, f"Reconstructions of {split} images")
+
+
+def encoded(picture: Image.Image, suffix: str) -> bytes:
+    """Return the bytes of a picture file.
+
+    Raises:
+        ValueError: if no kind of picture has this suffix.
+    """
+    kinds = Image.registered_extensions()
+    if suffix.lower() not in kinds:
+        raise ValueError(
+            f"--output is a picture such as generated.png; {suffix!r} is no kind of picture"
+        )
+    buffer = io.BytesIO()
+    picture.save(buffer, kinds[suffix.lower()])
+    return buffer.getvalue()
 
 
 def _joined(arguments: list[str]) -> list[str]:
@@ -69,6 +85,7 @@ def _joined(arguments: list[str]) -> list[str]:
     return [*arguments[:at], f"--at={arguments[at + 1]}", *arguments[at + 2 :]]
 
 
+@told_in_one_line()
 def main() -> None:
     """Make the picture that the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -85,24 +102,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png")
     arguments = parser.parse_args(_joined(sys.argv[1:]))
-    output = arguments.output or arguments.run / "images" / "generated.png"
+    run = RunDir(arguments.run)
+    output = arguments.output or run.images / "generated.png"
 
-    try:
-        if arguments.temperature is not None and arguments.num is None:
-            raise ValueError("--temperature goes with --num: it changes what is sampled")
-        trained = vae_lab.load(arguments.run)
-        if arguments.at is not None:
-            picture = at_point(trained, arguments.at)
-        elif arguments.num is not None:
-            temperature = 1.0 if arguments.temperature is None else arguments.temperature
-            picture = samples(trained, arguments.num, temperature, arguments.seed)
-        else:
-            data = rundir.instantiate(rundir.load_config(arguments.run).data)
-            picture = reconstruction(trained, data, arguments.reconstruct, count=10)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(output)
-    except (ImportError, OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
+    if arguments.temperature is not None and arguments.num is None:
+        raise ValueError("--temperature goes with --num: it changes what is sampled")
+    trained = vae_lab.load(arguments.run)
+    if arguments.at is not None:
+        picture = at_point(trained, arguments.at)
+    elif arguments.num is not None:
+        temperature = 1.0 if arguments.temperature is None else arguments.temperature
+        picture = samples(trained, arguments.num, temperature, arguments.seed)
+    else:
+        picture = reconstruction(trained, run, arguments.reconstruct, count=10)
+    write_atomically(output, encoded(picture, output.suffix))
     print(output)
 
 

@@ -24,7 +24,8 @@ from rich.table import Table
 from vae_lab import reports
 from vae_lab.files import write_atomically
 from vae_lab.reports import results_table
-from vae_lab.runs import rundir
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.instantiate import to_plain
 
 CONF = Path(__file__).parents[1] / "conf"
 SHOWN = 6  # columns that a terminal has room for
@@ -37,7 +38,7 @@ def published() -> dict[str, Any]:
         for path in sorted((CONF / "experiment").glob("*.yaml")):
             claim = hydra.compose("train", [f"experiment={path.stem}"]).published
             if claim is not None:
-                claims[path.stem] = rundir.to_plain(claim)
+                claims[path.stem] = to_plain(claim)
     return claims
 
 
@@ -102,6 +103,7 @@ def report_results(folder: Path, output: Path | None) -> None:
     print(output)
 
 
+@told_in_one_line()
 def main() -> None:
     """Report on the folder that the command line names."""
     parser = argparse.ArgumentParser(
@@ -110,14 +112,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the runs are, or their evaluation files")
     parser.add_argument("--output", type=Path, help="the results table, as a Markdown file")
     arguments = parser.parse_args()
-    try:
-        frame = reports.Frame.read(arguments.folder)
-        if arguments.output is None and (frame.runs or frame.sweeps):
-            report_runs(frame)
-        else:
-            report_results(arguments.folder, arguments.output)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
+    frame = reports.Frame.read(arguments.folder)
+    if arguments.output is None and (frame.runs or frame.sweeps):
+        report_runs(frame)
+    else:
+        report_results(arguments.folder, arguments.output)
 
 
 if __name__ == "__main__":

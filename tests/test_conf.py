@@ -13,6 +13,7 @@ import torch
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.objectives import ELBO, Autoencoder
 from vae_lab.objectives.schedules import Constant, Cyclic, LinearWarmup
@@ -132,6 +133,8 @@ def test_every_option_names_what_exists_builds_scores_and_learns(compose, build,
     bound = objective(draw, epoch=0.0)
     assert bound.value.shape == (2,)
     assert bound.value.isfinite().all()
+    for name in ("bound", "loss", *bound.parts, *bound.scheduled):
+        assert {"train", "val", "test"} <= set(metric(name).splits)
     assert module.optimizer(module.parameters()).param_groups[0]["lr"] > 0
     assert module.schedule(0.0) >= 0
     assert experiment.trainer.max_epochs >= 1
@@ -152,13 +155,14 @@ def test_the_autoencoder_selects_the_deterministic_posterior_and_what_it_can_rep
     experiment = build("objective=autoencoder")
     assert isinstance(experiment.module.objective, Autoencoder)
     assert isinstance(experiment.module.model.posterior, Deterministic)
-    assert experiment.monitor == "val/reconstruction"
+    assert experiment.compared_by == "val/reconstruction"
+    assert experiment.config.monitor == "val/bound"
 
 
-def test_grey_pixels_under_a_bernoulli_are_monitored_under_another_name(build):
+def test_grey_pixels_under_a_bernoulli_are_compared_under_another_name(build):
     with pytest.warns(UserWarning, match="grey pixels under a Bernoulli"):
         experiment = build("data.binarization=none")
-    assert experiment.monitor == "val/elbo_bce"
+    assert experiment.compared_by == "val/elbo_bce"
 
 
 def test_without_validation_nothing_is_monitored(build):
@@ -167,9 +171,32 @@ def test_without_validation_nothing_is_monitored(build):
     assert experiment.trainer.checkpoint_callback.monitor is None
 
 
-def test_the_command_line_may_name_another_metric_to_monitor(build):
-    experiment = build("monitor=val/kl")
-    assert experiment.monitor == experiment.trainer.checkpoint_callback.monitor == "val/kl"
+@pytest.mark.parametrize(
+    ("overrides", "mode"), [((), "max"), (("monitor=val/loss",), "min")], ids=["bound", "loss"]
+)
+def test_the_best_of_what_is_monitored_is_kept_and_waited_for(build, overrides, mode):
+    callbacks = build("callbacks=early_stopping", *overrides).trainer.callbacks
+    assert [each.mode for each in callbacks if getattr(each, "monitor", None)] == [mode, mode]
+
+
+@pytest.mark.parametrize("objective", ["info_vae", "iwae", "capacity", "elbo"])
+def test_the_bound_picks_the_epoch_and_the_elbo_the_run(build, objective):
+    experiment = build(f"objective={objective}")
+    assert experiment.trainer.checkpoint_callback.monitor == "val/bound"
+    assert experiment.compared_by == "val/elbo"
+
+
+def test_a_metric_that_is_named_picks_the_epoch_and_the_run(build):
+    experiment = build("monitor=val/elbo")
+    assert experiment.config.monitor == experiment.compared_by == "val/elbo"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("val/kl", "kl has no best value"), ("val/x", "x is no known metric")]
+)
+def test_what_has_no_best_value_is_not_monitored(build, name, reason):
+    with pytest.raises(ValueError, match=reason):
+        build(f"monitor={name}")
 
 
 def test_beta_may_be_a_number(build):

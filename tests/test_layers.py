@@ -148,7 +148,7 @@ HEAVY = ("torch", "lightning", "torchvision", "matplotlib", "sklearn")
 
 @pytest.mark.parametrize(
     "module",
-    ["train", "vae_lab"]
+    ["train", "vae_lab", "vae_lab.evaluation.metrics"]
     + [f"vae_lab.runs.{path.stem}" for path in (PACKAGE / "runs").glob("[a-z]*.py")
        if path.stem != "search"],
 )  # fmt: skip

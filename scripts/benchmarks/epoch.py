@@ -7,7 +7,6 @@ torchvision, ToTensor, DataLoader, eager Adam, grey pixels. The three take turns
 that a change of the machine's speed meets all of them; the best epoch of each counts.
 """
 
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from benchmarks.memory import peak_resident_mib
 from vae_lab.data.binarization import sample
 from vae_lab.training import build as experiments
 
@@ -154,7 +154,9 @@ def measure(variant: dict[str, bool | str], rounds: int) -> dict[str, float]:
 def has_fast_bf16() -> bool:
     """Tell whether the processor multiplies bf16 matrices in hardware."""
     flags = Path("/proc/cpuinfo")
-    return flags.exists() and any(f in flags.read_text() for f in ("avx512_bf16", "amx_bf16"))
+    return flags.exists() and any(
+        f in flags.read_text(encoding="utf-8") for f in ("avx512_bf16", "amx_bf16")
+    )
 
 
 def run(rounds: int) -> tuple[dict[str, Any], Table]:
@@ -171,5 +173,4 @@ def run(rounds: int) -> tuple[dict[str, Any], Table]:
         a, b, c = best["framework"], best["bare"], best["tutorial"]
         results[name] = {"seconds": best, "a/b": a / b, "a/c": a / c}
         table.add_row(name, f"{a:.2f}", f"{b:.2f}", f"{c:.2f}", f"{a / b:.2f}", f"{a / c:.2f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"results": results, "rounds": rounds, "peak_resident_mib": round(peak)}, table
+    return {"results": results, "rounds": rounds, "peak_resident_mib": peak_resident_mib()}, table

@@ -5,7 +5,6 @@ also samples from q(z|x), and weighs. ``network`` is the decoder network alone, 
 take turns; the best of several counts. Weights are untrained, which costs the same.
 """
 
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,10 @@ import hydra
 import torch
 from rich.table import Table
 
+from benchmarks.memory import peak_resident_mib
 from vae_lab.evaluation.likelihood import MAX_IMAGES, MAX_PIXELS, importance_sample
 from vae_lab.model.vae import VAE
-from vae_lab.runs.rundir import instantiate
+from vae_lab.runs.instantiate import instantiate
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
@@ -65,5 +65,4 @@ def run(rounds: int) -> tuple[dict[str, Any], Table]:
             ratio = results[name][f"of_{task}"] = rate["estimator"] / rate[task]
             cells += [f"{rate[task]:,.0f}", f"{ratio:.2f}"]
         table.add_row(name, *cells)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"results": results, "rounds": rounds, "peak_resident_mib": round(peak)}, table
+    return {"results": results, "rounds": rounds, "peak_resident_mib": peak_resident_mib()}, table

@@ -5,9 +5,7 @@ best of several turns counts. ``start-up`` is a job that trains for one batch: i
 and as one more job of a sweep.
 """
 
-import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+
+from benchmarks.memory import peak_resident_mib
+from vae_lab.runs.rundir import RunDir
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
@@ -57,7 +58,7 @@ def epoch_seconds(folder: Path, threads: int, options: tuple[str, ...]) -> float
     directory = f"hydra.run.dir={folder}"
     train(*options, directory, f"trainer.max_epochs={EPOCHS}", "data.global_batch_size=128",
           threads=threads)  # fmt: skip
-    return json.loads((folder / "summary.json").read_text())["training_seconds"] / EPOCHS
+    return RunDir(folder).summary()["training_seconds"] / EPOCHS
 
 
 def sweep_seconds(folder: Path, jobs: int, *options: str) -> float:
@@ -105,6 +106,6 @@ def run(rounds: int) -> tuple[dict[str, Any], Table]:
         "jobs": JOBS,
         "startup_seconds": starts,
         "rounds": rounds,
-        "peak_resident_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "peak_resident_mib": peak_resident_mib(children=True),
     }
     return report, table

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data.mnist_format import MNISTDataModule
 from vae_lab.evaluation import classifier
 
 EPOCHS = 8
@@ -22,7 +22,10 @@ BATCH = 128
 def main() -> None:
     """Train on all 60,000 training images, test, and save."""
     torch.manual_seed(0)
-    data = MNISTDataModule("MNIST", "data", (1, 28, 28), BATCH, None, 0, "none", seed=0)
+    data = MNISTDataModule(
+        "MNIST", "data", image_shape=(1, 28, 28), batch_size=BATCH, global_batch_size=None,
+        val_size=0, binarization="none", seed=0,
+    )  # fmt: skip
     data.prepare_data()
     data.setup("fit")
     data.setup("test")

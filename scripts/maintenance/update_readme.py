@@ -1,4 +1,4 @@
-"""Writes the README's tables from the files that runs and benchmarks wrote.
+"""Writes the README's tables: of the metrics, and from the files that runs and benchmarks wrote.
 
     python scripts/maintenance/update_readme.py
 
@@ -10,6 +10,8 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+from vae_lab.evaluation.metrics import markdown_table
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
@@ -23,7 +25,7 @@ def results_table() -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for path in sorted((ROOT / "docs" / "runs").glob("*.json")):
-        run = json.loads(path.read_text())
+        run = json.loads(path.read_text(encoding="utf-8"))
         metrics = run["metrics"]
         value = {
             name: f"{metrics[name]:.2f}" if name in metrics else "–"
@@ -39,7 +41,9 @@ def results_table() -> str:
 
 def speed_table() -> str:
     """Return the table of ``docs/benchmarks/epoch.json``."""
-    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "epoch.json").read_text())
+    benchmark = json.loads(
+        (ROOT / "docs" / "benchmarks" / "epoch.json").read_text(encoding="utf-8")
+    )
     lines = [
         "| | framework (a), s | bare loop (b), s | tutorial (c), s | a/b | a/c |",
         "|---|--:|--:|--:|--:|--:|",
@@ -58,7 +62,7 @@ def speed_table() -> str:
 
 def nll_table() -> str:
     """Return the table of ``docs/benchmarks/nll.json``."""
-    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "nll.json").read_text())
+    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "nll.json").read_text(encoding="utf-8"))
     lines = [
         "| | estimator (a), 1/s | decode and score (b), 1/s | network (c), 1/s | a/b | a/c |",
         "|---|--:|--:|--:|--:|--:|",
@@ -74,7 +78,9 @@ def nll_table() -> str:
 
 def scale_table() -> str:
     """Return the table of ``docs/benchmarks/scale.json``."""
-    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "scale.json").read_text())
+    benchmark = json.loads(
+        (ROOT / "docs" / "benchmarks" / "scale.json").read_text(encoding="utf-8")
+    )
     epochs, sweeps = benchmark["epoch_seconds"], benchmark["sweep_seconds"]
     starts = benchmark["startup_seconds"]
     first_epoch, first_sweep = next(iter(epochs.values())), next(iter(sweeps.values()))
@@ -100,8 +106,9 @@ def conditions(benchmark: dict[str, Any]) -> str:
 def main() -> None:
     """Replace what stands between the markers."""
     path = ROOT / "README.md"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     tables = {
+        "metrics": markdown_table(),
         "results": results_table(),
         "speed": speed_table(),
         "nll": nll_table(),
@@ -113,7 +120,7 @@ def main() -> None:
         text, count = marked.subn(lambda _, new=new: new, text)
         if count != 1:
             raise SystemExit(f"error: README.md has {count} places marked {name}, expected one")
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

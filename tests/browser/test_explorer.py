@@ -6,12 +6,15 @@ import shlex
 import numpy as np
 import pytest
 import torch
+from explorable_runs import SMALL, write_run
 from explorer_page import assert_decoded, coordinates, plane, shown, wait_until
 from PIL import Image
 from screenshots import draw_seven, wait_until_settled
 from script_runner import run_script
 
+from vae_lab.data import ImageDataModule
 from vae_lab.explorer import standalone
+from vae_lab.explorer.explored import ExploredRun
 
 
 def test_moving_the_mouse_decodes_the_point_below_it(explore, one, trained):
@@ -272,3 +275,50 @@ def test_the_page_without_a_server_moves_slides_and_plays(explore, trained, othe
     plane(page).click(position={"x": 250, "y": 250})
     page.wait_for_selector("#play.playing")
     wait_until(lambda: page.locator(".strip:visible").count() == 2)
+
+
+class Stripes(ImageDataModule):
+    """Images in colour that are no squares, of two classes."""
+
+    class_names = ("upright", "flat")
+
+    def __init__(self, dataset, root, **options):
+        super().__init__(**options)
+
+    def read(self, train):
+        images = torch.randint(256, (20, 3, 6, 4), dtype=torch.uint8)
+        return images, torch.arange(20) % 2
+
+
+COLOURS = """canvas => Array.from(
+    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+).filter((_, i) => i % 4 != 3)"""
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_colours_and_names_of_classes_are_shown(explore, serve, is_served, tmp_path):
+    own = ("data._target_=test_explorer.Stripes", "data.image_shape=[3,6,4]", "data.val_size=5",
+           "data.binarization=none", "likelihood=normal", "latent_dim=2")  # fmt: skip
+    run = ExploredRun(write_run(tmp_path / "run", tmp_path, *SMALL, *own))
+    path = tmp_path / "explorer.html"
+    path.write_text(standalone.page([run]))
+    page = explore(serve(run) if is_served else path.as_uri())
+
+    def distance(selector, expected):
+        found = np.array(page.locator(selector).evaluate(COLOURS)).reshape(6, 4, 3)
+        return np.abs(found - expected.permute(1, 2, 0).numpy()).max()
+
+    plane(page).hover(position={"x": 200, "y": 150})
+    wait_until(lambda: distance(".decoded", run.decode(torch.tensor([coordinates(page)]))[0]) <= 2)
+    assert page.locator("#classes button").all_inner_texts() == ["upright", "flat"]
+    assert page.get_by_label("Show class flat alone").is_visible()
+    assert page.locator("#drawing").is_visible() == is_served
+    if not is_served:
+        return
+    page.locator("#pad").click()
+    assert page.locator(".explained").is_hidden()  # colours are not drawn
+    page.get_by_role("button", name="Take a test image").click()
+    page.wait_for_selector(".explained:not([hidden])")
+    assert min(distance(".given", image) for image in run.originals) == 0
+    mean = torch.tensor([coordinates(page)])
+    assert distance(".reconstruction", run.decode(mean)[0]) <= 2

@@ -5,7 +5,7 @@ import torch
 from idx_files import write_numbered_images
 from torchvision.datasets import mnist
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data.mnist_format import MNISTDataModule
 
 SMALL_TRAIN, SMALL_TEST = 23, 9
 

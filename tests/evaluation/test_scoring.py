@@ -8,9 +8,10 @@ from idx_files import write_numbered_images
 from ladder_models import ladder
 from torch import nn
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data.mnist_format import MNISTDataModule
 from vae_lab.evaluation import scoring
 from vae_lab.evaluation.likelihood import ImportanceEstimate
+from vae_lab.evaluation.metrics import metric
 from vae_lab.model.likelihoods import Bernoulli, DiscretizedLogistic, Normal
 from vae_lab.model.networks import MLP
 from vae_lab.model.posteriors import Deterministic, DiagonalNormal
@@ -67,7 +68,11 @@ def measure(model, data, split="test", told=lambda done, total: None):
     ],
 )  # fmt: skip
 def test_no_figure_pretends_to_be_a_likelihood(data, binarization, likelihood, names):
-    assert measure(untrained(likelihood), data(binarization)).keys() == names
+    figures = measure(untrained(likelihood), data(binarization))
+    assert figures.keys() == names
+    units = {name: metric(name).unit for name in names} | {"active_units": "of 2"}
+    assert {name: figure.unit for name, figure in figures.items()} == units
+    assert all("evaluation" in metric(name).splits for name in names)
 
 
 def test_an_autoencoder_has_no_bound(data):

@@ -139,9 +139,9 @@ def test_malformed_latents_are_refused_by_field(client, body, field, message):
         (3, "takes bytes in base64"),
         ("%%%%", "takes bytes in base64"),
         ("é", "takes bytes in base64"),
-        ("", "takes 784 bytes, one per pixel, got 0"),
-        (BLANK[:-4], "takes 784 bytes, one per pixel, got"),
-        (BLANK[:-4] + "AAAAAAAA", "takes 784 bytes, one per pixel, got"),
+        ("", "takes 784 bytes, one per pixel and channel, got 0"),
+        (BLANK[:-4], "takes 784 bytes, one per pixel and channel, got"),
+        (BLANK[:-4] + "AAAAAAAA", "takes 784 bytes, one per pixel and channel, got"),
     ],
 )
 def test_malformed_images_are_refused_by_field(client, pixels, message):

@@ -1,7 +1,9 @@
 """What a run offers to the explorer."""
 
 import base64
+import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +11,8 @@ from explorable_runs import SMALL, write_run
 
 from vae_lab.data.binarization import to_float
 from vae_lab.evaluation.information import rate_per_dim
-from vae_lab.explorer.explored import DIGITS, ExploredRun, open_runs
+from vae_lab.explorer import explored
+from vae_lab.explorer.explored import DIGITS, ExploredRun, describe_classes, open_runs
 
 SEVEN = 0  # the first test image
 
@@ -164,6 +167,16 @@ def test_the_digits_shown_are_the_first_test_images(run_of):
     assert run.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
+def test_classes_have_their_names_unless_runs_call_them_differently(run_of):
+    digits, others = copy.copy(run_of("latent_dim=2")), copy.copy(run_of("latent_dim=2"))
+    assert describe_classes([digits])["classes"] == list("0123456789")
+    others.class_names = [f"class {number}" for number in range(12)]
+    described = describe_classes([others])
+    assert described["classes"] == others.class_names
+    assert described["colors"][10:] == described["colors"][:2]
+    assert describe_classes([digits, others])["classes"] == [str(number) for number in range(12)]
+
+
 def test_a_ladder_is_refused(tmp_path, mnist_root):
     folder = write_run(tmp_path / "run", mnist_root, "model=ladder")
     with pytest.raises(ValueError, match="LadderVAE with several groups of latents; the explorer"):
@@ -184,3 +197,12 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, mnist_root):
 def test_more_than_four_runs_are_refused_before_any_is_opened():
     with pytest.raises(ValueError, match="at most 4 runs fit side by side, got 5"):
         open_runs([Path("nowhere")] * 5)
+
+
+def test_images_of_different_shapes_are_not_shown_side_by_side(run_of, monkeypatch):
+    small, large = (copy.copy(run_of("latent_dim=2")) for _ in range(2))
+    large.model = SimpleNamespace(image_shape=(3, 32, 32))
+    opened = iter([small, large])
+    monkeypatch.setattr(explored, "ExploredRun", lambda _: next(opened))
+    with pytest.raises(ValueError, match=r"these take \(1, 28, 28\) and \(3, 32, 32\)"):
+        open_runs([Path("one"), Path("other")])

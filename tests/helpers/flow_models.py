@@ -9,7 +9,7 @@ from torch import nn
 
 from vae_lab.model.likelihoods import Bernoulli
 from vae_lab.model.networks import MLP
-from vae_lab.model.posteriors import Flow
+from vae_lab.model.posteriors import FlowPosterior
 from vae_lab.model.priors import StandardNormal
 from vae_lab.model.vae import VAE
 
@@ -29,10 +29,10 @@ def spread_weights(module: nn.Module) -> None:
         nn.init.normal_(parameter, std=0.2)
 
 
-def flow_posterior(kind: Kind, latent_dim: int = 2) -> Flow:
+def flow_posterior(kind: Kind, latent_dim: int = 2) -> FlowPosterior:
     """Build the posterior, in float64."""
     torch.manual_seed(0)
-    posterior = Flow(latent_dim, CONTEXT_DIM, FLOWS[kind]).double()
+    posterior = FlowPosterior(latent_dim, CONTEXT_DIM, FLOWS[kind]).double()
     spread_weights(posterior)
     return posterior
 

@@ -10,8 +10,8 @@ from quadrature import integrate_plane, shifted_lattices
 from torch.distributions import Independent, Normal
 
 from vae_lab.model.distributions import rsample_and_log_prob
-from vae_lab.model.posteriors import Flow as FlowPosterior
-from vae_lab.model.priors import Flow as FlowPrior
+from vae_lab.model.posteriors import FlowPosterior
+from vae_lab.model.priors import FlowPrior
 from vae_lab.objectives import ELBO
 
 BATCH = 3

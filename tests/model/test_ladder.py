@@ -13,7 +13,7 @@ from torch.distributions import kl_divergence
 
 from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.ladder import LadderVAE
-from vae_lab.model.priors import Flow, MixtureOfGaussians, VampPrior
+from vae_lab.model.priors import FlowPrior, MixtureOfGaussians, VampPrior
 from vae_lab.model.vae import VAE
 
 TERMS = ("log_px", "log_pz", "log_qz", "log_w", "kl", "kl_per_dim", "z")
@@ -24,7 +24,7 @@ integrate = partial(integrate_plane, half_width=10.0, num_points=201)
 PRIORS = {
     "standard": lambda: None,
     "mixture": lambda: MixtureOfGaussians(2, num_components=3, spread=1.0),
-    "flow": lambda: Flow(2, FLOWS["affine"]),
+    "flow": lambda: FlowPrior(2, FLOWS["affine"]),
     "vampprior": lambda: VampPrior((1, 4, 4), num_components=3, noise=0.0),
 }
 

@@ -15,7 +15,7 @@ from torch.distributions import Independent, Normal
 from vae_lab.model.likelihoods import Bernoulli
 from vae_lab.model.networks import MLP
 from vae_lab.model.posteriors import Deterministic, DiagonalNormal, Posterior
-from vae_lab.model.priors import Flow, MixtureOfGaussians, VampPrior
+from vae_lab.model.priors import FlowPrior, MixtureOfGaussians, VampPrior
 from vae_lab.model.vae import VAE
 
 TERMS = ("log_px", "log_pz", "log_qz", "log_w")
@@ -224,7 +224,7 @@ def test_a_latent_space_without_dimensions_is_refused(bernoulli_model):
         VAE((1, 4, 4), 0, network, network, *parts)
 
 
-@pytest.mark.parametrize("prior", [MixtureOfGaussians(20, 50, 1.0), Flow(20, zuko.flows.MAF)])
+@pytest.mark.parametrize("prior", [MixtureOfGaussians(20, 50, 1.0), FlowPrior(20, zuko.flows.MAF)])
 def test_densities_of_latents_keep_their_digits_in_mixed_precision(prior):
     torch.manual_seed(0)
     network = partial(MLP, hidden_sizes=[8], activation=nn.ReLU, normalization=None)

@@ -5,6 +5,7 @@ import torch
 
 from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.priors import MixtureOfGaussians
 from vae_lab.objectives import ELBO, Autoencoder, elbo_parts
 
 
@@ -44,3 +45,11 @@ def test_every_bound_is_minus_infinity_for_a_point_mass(
     assert (
         importance_sample(plain_autoencoder, binary_images, num_samples).log_px == -torch.inf
     ).all()
+
+
+def test_a_prior_that_would_learn_nothing_is_refused(bernoulli_model):
+    bernoulli_model.posterior = Deterministic(2)
+    Autoencoder().check(bernoulli_model)
+    bernoulli_model.prior = MixtureOfGaussians(2, num_components=3, spread=1.0)
+    with pytest.raises(ValueError, match="teaches the prior nothing"):
+        Autoencoder().check(bernoulli_model)

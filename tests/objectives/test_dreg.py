@@ -1,12 +1,16 @@
 """The doubly reparameterised gradient (Tucker et al. 2019): right, exact, and less noisy."""
 
+import copy
+
 import pytest
 import torch
 from flow_models import flow_model
 from gradients import gradient_of
 from linear_gaussian import linear_gaussian
 from monte_carlo import assert_mean_is, standard_error
+from torch import nn
 
+from vae_lab.model.likelihoods import OptimalNormal
 from vae_lab.model.priors import MixtureOfGaussians
 from vae_lab.objectives import ELBO, IWAE
 
@@ -133,3 +137,14 @@ def test_a_draw_without_gradients_is_scored_all_the_same(model):
 def test_path_gradients_are_asked_for_only_by_the_doubly_reparameterised_one():
     assert IWAE(5, dreg=True).path_gradient
     assert not IWAE(5, dreg=False).path_gradient
+
+
+def test_images_that_share_statistics_are_refused(bernoulli_model):
+    IWAE(5, dreg=True).check(bernoulli_model)
+    normalised = copy.deepcopy(bernoulli_model)
+    normalised.decoder = nn.Sequential(nn.BatchNorm1d(2), normalised.decoder)
+    bernoulli_model.likelihood = OptimalNormal(momentum=0.05)
+    for model in (normalised, bernoulli_model):
+        IWAE(5, dreg=False).check(model)
+        with pytest.raises(ValueError, match="biased where images of a batch share statistics"):
+            IWAE(5, dreg=True).check(model)

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 import torch
 from hand_made import draw_of_kl
+from ladder_models import binary_images_for, ladder
 
+from vae_lab.model.priors import MixtureOfGaussians
 from vae_lab.objectives import ELBO, FreeBits
 
 # Two images, three dimensions of batch means 0.2, 0.5 and 2.
@@ -51,7 +53,8 @@ def test_what_is_reported_as_elbo_and_kl_is_charged_in_full():
 
 @pytest.mark.parametrize(("free_nats", "charge"), [(2.6, 2.7), (2.8, 2.8)])
 def test_without_a_kl_per_dimension_the_whole_is_one_group(free_nats, charge):
-    whole = dataclasses.replace(draw_of_kl(kl_per_dim()), kl_per_dim=None)
+    draw = draw_of_kl(kl_per_dim())
+    whole = dataclasses.replace(draw, kl_per_unit=draw.kl[:, None], has_kl_per_dim=False)
     value = FreeBits(free_nats, 1)(whole, 0.0).value
     torch.testing.assert_close(value.mean().item(), -charge)
 
@@ -59,3 +62,19 @@ def test_without_a_kl_per_dimension_the_whole_is_one_group(free_nats, charge):
 def test_a_negative_amount_is_refused():
     with pytest.raises(ValueError, match=r"free_nats must be at least 0, got -0\.1"):
         FreeBits(-0.1, 1)
+
+
+def test_groups_stay_apart_where_the_top_of_a_ladder_has_no_kl_per_dimension():
+    model = ladder(latent_dim=2, prior=MixtureOfGaussians(2, num_components=3, spread=1.0).double())
+    draw = model.draw(binary_images_for(model, 4), 3)
+    closed = ladder(latent_dim=2).draw(binary_images_for(model, 4), 3)
+    assert draw.kl_per_dim is None
+    assert draw.kl_per_unit.shape[1] == closed.kl_per_unit.shape[1] - 1  # a top of two dimensions
+    means = draw.kl_per_unit.mean(0)
+    between = means.mean().item()
+    assert means.min() < between < means.max()
+    charged = torch.where(means > between, means, between).sum()
+    bound = FreeBits(between, 3)(draw, 0.0)
+    torch.testing.assert_close(bound.value.mean(), bound.parts["reconstruction"].mean() - charged)
+    assert "top group" in FreeBits(between, 3).caveat(model)
+    assert FreeBits(between, 3).caveat(ladder()) is None

@@ -58,6 +58,23 @@ def test_value_at_epoch(schedule, epoch, value):
     assert schedule(epoch) == pytest.approx(value, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "epoch"),
+    [
+        (Constant(0.3), 0),
+        (WARMUP, 8),
+        (CYCLIC, math.inf),
+        (COSINE, 25),
+        (STEPS, 20),
+        (Steps([], 0.5), 0),
+    ],
+)
+def test_it_settles_at_the_first_epoch_after_which_it_stays(schedule, epoch):
+    assert schedule.settles_at == epoch
+    if math.isfinite(epoch):
+        assert len({*values(schedule, epoch, epoch + 50)}) == 1
+
+
 def test_a_warmup_rises_in_a_straight_line():
     ramp = values(WARMUP, 0, 8)
     steps = [b - a for a, b in itertools.pairwise(ramp)]

@@ -15,7 +15,11 @@ from vae_lab.model.distributions import DiagonalGaussian, StandardGaussian, rsam
 from vae_lab.model.priors import MixtureOfGaussians
 from vae_lab.objectives import ELBO, BetaTCVAE
 
-TERMS = ("mutual_information", "total_correlation", "dimension_wise_kl")
+TERMS = MUTUAL_INFORMATION, TOTAL_CORRELATION, DIMENSION_WISE_KL = (
+    "batch_mutual_information",
+    "batch_total_correlation",
+    "batch_dimension_wise_kl",
+)
 EQUAL = BetaTCVAE(1.0, 1.0, 1.0, num_samples=3)
 
 
@@ -28,7 +32,7 @@ def draw_of_posteriors(means, log_scale, num_samples=3):
     z, log_qz = rsample_and_log_prob(q, num_samples)
     log_pz = p.log_prob(z)
     kl = (log_qz - log_pz).mean(0)
-    return Draw(torch.zeros_like(log_pz), log_pz, log_qz, kl, None, z, q, p)
+    return Draw(torch.zeros_like(log_pz), log_pz, log_qz, kl[:, None], False, z, q, p)
 
 
 def test_the_three_terms_sum_to_the_sampled_kl_of_every_image(draw):
@@ -76,24 +80,24 @@ def test_the_terms_compare_the_aggregate_of_the_batch_with_its_marginals(gaussia
         log_product = sum(density.mean().log() for density in single)
         log_prior = -0.5 * z.square().sum() - math.log(2 * math.pi)
         expected = (whole[i].log() - log_aggregate, log_aggregate - log_product)
-        torch.testing.assert_close(parts["mutual_information"][i], expected[0])
-        torch.testing.assert_close(parts["total_correlation"][i], expected[1])
-        torch.testing.assert_close(parts["dimension_wise_kl"][i], log_product - log_prior)
+        torch.testing.assert_close(parts[MUTUAL_INFORMATION][i], expected[0])
+        torch.testing.assert_close(parts[TOTAL_CORRELATION][i], expected[1])
+        torch.testing.assert_close(parts[DIMENSION_WISE_KL][i], log_product - log_prior)
 
 
 def test_images_with_one_posterior_carry_no_information_and_no_correlation():
     parts = EQUAL(draw_of_posteriors([[0.3, -2.0]] * 4, log_scale=-1.0), 0.0).parts
     nothing = torch.zeros(4, dtype=torch.float64)
-    torch.testing.assert_close(parts["mutual_information"], nothing)
-    torch.testing.assert_close(parts["total_correlation"], nothing)
+    torch.testing.assert_close(parts[MUTUAL_INFORMATION], nothing)
+    torch.testing.assert_close(parts[TOTAL_CORRELATION], nothing)
 
 
 def test_posteriors_on_a_product_grid_have_no_total_correlation():
     means = torch.cartesian_prod(torch.tensor([-1.0, 0.5, 2.0]), torch.tensor([0.0, 3.0]))
     parts = EQUAL(draw_of_posteriors(means, log_scale=-1.0), 0.0).parts
     nothing = torch.zeros(6, dtype=torch.float64)
-    torch.testing.assert_close(parts["total_correlation"], nothing)
-    assert (parts["mutual_information"].mean() > 0.1).all()
+    torch.testing.assert_close(parts[TOTAL_CORRELATION], nothing)
+    assert (parts[MUTUAL_INFORMATION].mean() > 0.1).all()
 
 
 def test_posteriors_apart_on_a_diagonal_are_known_from_any_one_dimension():
@@ -101,15 +105,15 @@ def test_posteriors_apart_on_a_diagonal_are_known_from_any_one_dimension():
     means = torch.arange(4)[:, None].expand(-1, 3)
     parts = EQUAL(draw_of_posteriors(means, log_scale=-4.0), 0.0).parts
     log_b = torch.full((4,), math.log(4), dtype=torch.float64)
-    torch.testing.assert_close(parts["mutual_information"], log_b)
-    torch.testing.assert_close(parts["total_correlation"], 2 * log_b)
+    torch.testing.assert_close(parts[MUTUAL_INFORMATION], log_b)
+    torch.testing.assert_close(parts[TOTAL_CORRELATION], 2 * log_b)
 
 
 def test_permuting_the_batch_permutes_the_value(draw):
     order = torch.tensor([3, 0, 4, 1, 2])
     q = DiagonalGaussian(draw.q.mean[order], draw.q.log_scale[order])
     terms = (term[:, order] for term in (draw.log_px, draw.log_pz, draw.log_qz))
-    permuted = Draw(*terms, draw.kl[order], draw.kl_per_dim[order], draw.z[:, order], q, draw.p)
+    permuted = Draw(*terms, draw.kl_per_unit[order], True, draw.z[:, order], q, draw.p)
     objective = BetaTCVAE(1.0, 6.0, 1.0, num_samples=3)
     torch.testing.assert_close(objective(permuted, 0.0).value, objective(draw, 0.0).value[order])
 

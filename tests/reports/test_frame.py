@@ -107,9 +107,9 @@ def test_runs_of_different_objectives_stand_in_one_frame(tmp_path):
     make_run(tmp_path / "vae")
     metrics = {"val/reconstruction": -80.0, "test/reconstruction": -81.0}
     make_run(tmp_path / "ae", "objective=autoencoder", metrics=metrics,
-             monitor="val/reconstruction")  # fmt: skip
+             compared_by="val/reconstruction")  # fmt: skip
     frame = Frame.read(tmp_path)
-    assert frame.monitors == ["elbo", "reconstruction"]
+    assert frame.compared_by == ["elbo", "reconstruction"]
     assert [setting.values["objective"] for setting in frame.settings] == ["elbo", "autoencoder"]
 
 
@@ -125,7 +125,13 @@ def test_likelihoods_on_other_data_are_not_ranked_together(tmp_path):
 
 def test_without_validation_the_test_metric_ranks(tmp_path):
     for name, elbo in (("a", -100.0), ("b", -90.0)):
-        make_run(tmp_path / name, f"+x={name}", metrics={"test/elbo": elbo}, monitor=None)
+        make_run(tmp_path / name, f"+x={name}", metrics={"test/elbo": elbo})
+    assert [setting.values["x"] for setting in Frame.read(tmp_path).settings] == ["b", "a"]
+
+
+def test_the_best_is_the_least_of_a_metric_of_which_less_is_better(tmp_path):
+    for name, loss in (("a", 100.0), ("b", 90.0)):
+        make_run(tmp_path / name, f"+x={name}", metrics={"val/loss": loss}, compared_by="val/loss")
     assert [setting.values["x"] for setting in Frame.read(tmp_path).settings] == ["b", "a"]
 
 

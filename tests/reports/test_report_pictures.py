@@ -130,7 +130,7 @@ def test_other_data_have_a_plane_of_their_own(tmp_path):
 
 def test_an_autoencoder_has_no_plane_and_no_likelihood(tmp_path):
     for dim in (2, 8):
-        make_run(tmp_path / str(dim), f"latent_dim={dim}", monitor="val/reconstruction",
+        make_run(tmp_path / str(dim), f"latent_dim={dim}", compared_by="val/reconstruction",
                  metrics={"val/reconstruction": -80.0, "test/reconstruction": -81.0})  # fmt: skip
     names = set(drawn(Frame.read(tmp_path)))
     assert names == {"report_latent_dim.png", "report_wall_time.png"}

@@ -107,7 +107,7 @@ def test_csv_has_every_run_unrounded(sweep):
     rows = list(csv.DictReader(io.StringIO(csv_text(sweep))))
     assert [row["run"] for row in rows] == [run.name for run in sweep.runs]
     done = next(row for row in rows if row["run"] == "model=mlp,seed=1")
-    assert (done["model"], done["seed"], done["monitor"]) == ("mlp", "1", "elbo")
+    assert (done["model"], done["seed"], done["compared_by"]) == ("mlp", "1", "elbo")
     assert float(done["val/elbo"]) == -99.0
     assert float(done["seconds"]) == 300.0
     assert rows[0]["val/elbo"] == ""

@@ -5,7 +5,9 @@ from command_line import ROOT
 from omegaconf import OmegaConf
 from torch.distributed import TCPStore
 
-from vae_lab.runs import launch, processes, rundir
+from vae_lab.runs import launch
+from vae_lab.runs.agreement import agreed
+from vae_lab.runs.rundir import RunDir
 
 
 def hydra_config(run_dir, *overrides, resume=None):
@@ -31,9 +33,9 @@ def test_a_directory_that_was_chosen_is_used_once(tmp_path):
     config = hydra_config(tmp_path, f"hydra.run.dir={tmp_path}")
     assert begin(config) == begin(config) == str(tmp_path)  # nothing was trained there
     refusal = "holds a run already; continue it with resume="
-    with processes.lock(tmp_path), pytest.raises(SystemExit, match=refusal):
+    with RunDir(tmp_path).lock(), pytest.raises(SystemExit, match=refusal):
         begin(config)
-    rundir.write_summary(tmp_path, {"status": "completed"})
+    RunDir(tmp_path).write_summary({"status": "completed"})
     with pytest.raises(SystemExit, match=refusal):
         begin(config)
     with pytest.raises(FileExistsError, match=refusal):
@@ -43,7 +45,7 @@ def test_a_directory_that_was_chosen_is_used_once(tmp_path):
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"])
 def test_other_processes_of_a_run_join_it(tmp_path, monkeypatch, name):
     monkeypatch.setenv(name, "1")
-    rundir.write_summary(tmp_path, {"status": "running"})
+    RunDir(tmp_path).write_summary({"status": "running"})
     assert begin(hydra_config(tmp_path, f"hydra.run.dir={tmp_path}")) == str(tmp_path)
     assert begin(hydra_config(tmp_path)) == str(tmp_path)
 
@@ -55,7 +57,7 @@ def test_processes_that_torchrun_starts_again_agree_on_the_first_value(monkeypat
     monkeypatch.setenv("MASTER_PORT", str(store.port))
     for rank, value in (("0", "first"), ("1", "second"), ("0", "third")):
         monkeypatch.setenv("RANK", rank)
-        assert processes.agreed("run_dir", value) == "first"
+        assert agreed("run_dir", value) == "first"
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
@@ -70,23 +72,23 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path):
 def run(tmp_path):
     """A run that was composed, with a trial of a search."""
     launch.compose(ROOT / "conf", tmp_path, ["latent_dim=3", "sweep.trial={number: 1}"])
-    return tmp_path
+    return RunDir(tmp_path)
 
 
 def test_changes_are_kept_when_they_are_accepted_and_not_before(run):
-    before = (run / rundir.CONFIG).read_text()
+    before = run.config_file.read_text()
     changes = ["resume=here", "trainer.max_epochs=20", "+trainer.limit_val_batches=2"]
     config = launch.resumed_config(run, changes)
     assert (config.trainer.max_epochs, config.trainer.limit_val_batches) == (20, 2)
-    assert (run / rundir.CONFIG).read_text() == before
+    assert run.config_file.read_text() == before
     launch.keep_changes(run, changes)
     launch.keep_changes(run, changes)
-    kept, original = OmegaConf.load(run / rundir.CONFIG), OmegaConf.create(before)
+    kept, original = run.saved_config(), OmegaConf.create(before)
     assert (kept.trainer.max_epochs, kept.trainer.limit_val_batches) == (20, 2)
     for config in (kept, original):
         del config.trainer
     assert kept == original  # the run directory as it was written
-    assert rundir.read_overrides(run) == [
+    assert run.overrides() == [
         "latent_dim=3",
         "sweep.trial={number: 1}",
         "trainer.max_epochs=20",

@@ -4,7 +4,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from vae_lab.runs import rundir
+from vae_lab.runs.rundir import RunDir
 
 optuna = pytest.importorskip("optuna")
 
@@ -61,10 +61,11 @@ def test_the_examples_hold_every_choice():
 def begin(tmp_path):
     """Begins a search, or takes it up."""
 
-    def begun(n_trials=4, seed=0, space=SPACE, fixed=("trainer.max_epochs=5",)):
+    def begun(n_trials=4, seed=0, space=SPACE, fixed=("trainer.max_epochs=5",), monitor="val/elbo"):
         return search.Search(
             storage=f"sqlite:///{tmp_path}/search.db",
             name="search",
+            monitor=monitor,
             sampler=OmegaConf.create({"_target_": "optuna.samplers.RandomSampler"}),
             pruner=OmegaConf.create({"_target_": "optuna.pruners.MedianPruner"}),
             seed=seed,
@@ -83,11 +84,11 @@ def end(tmp_path):
     def ended(begun, *statuses):
         trials = [begun.next_trials(1)[0] for _ in statuses]
         for trial, status in zip(trials, statuses, strict=True):
-            run_dir = tmp_path / str(trial.number)
+            run = RunDir(tmp_path / str(trial.number))
             metrics = {"val/elbo": -100.0 - trial.number}
-            summary = {"status": status, "monitor": "val/elbo", "metrics": metrics}
-            rundir.write_summary(run_dir, summary)
-            begun.tell(trial.number, run_dir)
+            summary = {"status": status, "compared_by": "val/elbo", "metrics": metrics}
+            run.write_summary(summary)
+            begun.tell(trial.number, run)
         return [trial.params for trial in trials]
 
     return ended
@@ -101,6 +102,12 @@ def test_all_trials_count_once(begin, end):
     expected = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE]
     assert states == expected
     assert begun.study.best_value == -100.0
+
+
+def test_the_best_trial_has_the_least_of_a_metric_of_which_less_is_better(begin, end):
+    begun = begin(monitor="val/loss")
+    end(begun, "completed", "completed")
+    assert begun.study.best_value == -101.0
 
 
 def test_failed_trials_are_tried_again_when_the_search_is_taken_up(begin, end):

@@ -103,7 +103,7 @@ def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path, er
     import torch  # noqa: PLC0415 - most tests do not come here
 
     for path, stream in ((output, sys.stdout), (errors, sys.stderr)):
-        with path.open("w") as file:
+        with path.open("w", encoding="utf-8") as file:
             os.dup2(file.fileno(), stream.fileno())
     os.environ.update(environment_with(data))
     torch.set_num_threads(1)

@@ -12,7 +12,7 @@ import hydra.experimental.callback
 import lightning.pytorch as pl
 import torch
 
-from vae_lab.runs import processes
+from vae_lab.runs.rundir import RunDir
 
 KIBIBYTE = 1024
 BLOCK = 4096  # bytes
@@ -53,12 +53,12 @@ class Signal(pl.Callback):
 
 
 class KillWhenRenaming(pl.Callback):
-    """Kills the process in epoch ``epoch`` when a file like ``file`` is to take its place.
+    """Kills the process in epoch ``epoch`` when a file called ``file`` is to be renamed.
 
     Half of what was written into a ``.part`` is lost then.
 
     Args:
-        file: pattern of its name, as in a shell.
+        file: name of the file, or a pattern of it: the middle of a ``.part`` is random.
         epoch: counted from 0.
         once: a file that keeps in mind that it has happened.
     """
@@ -168,7 +168,7 @@ class RecordResults(hydra.experimental.callback.Callback):
 
     def on_job_end(self, config, job_return, **kwargs) -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
-        with Path("results.txt").open("a") as file:
+        with Path("results.txt").open("a", encoding="utf-8") as file:
             file.write(f"{config.latent_dim} {job_return.return_value} {memory}\n")
 
 
@@ -183,7 +183,7 @@ class HoldLock(pl.Callback):
         self.folder = Path(folder)
 
     def on_train_start(self, trainer, pl_module) -> None:
-        self.lock = processes.lock(self.folder / str(trainer.global_rank))
+        self.lock = RunDir(self.folder / str(trainer.global_rank)).lock()
         self.lock.__enter__()
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from command_line import train, train_cold
 
-from vae_lab.runs import rundir
+from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.training import train as training
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(pickle.dumps({"state_dict": Malice()}, protocol=2))
     with pytest.raises(ValueError, match="holds code instead of weights, and was not loaded"):
-        rundir.load_checkpoint(checkpoint)
+        read_checkpoint(checkpoint)
     assert not (tmp_path / "code_was_run").exists()
 
 

@@ -13,7 +13,7 @@ from idx_files import write_numbered_images
 from omegaconf import OmegaConf
 from script_runner import SCRIPTS, refusal_of, run_script
 
-from vae_lab.data import datamodule
+from vae_lab.data import mnist_format
 from vae_lab.evaluation import record
 from vae_lab.reports import results_table
 from vae_lab.training import train as training
@@ -145,7 +145,7 @@ def test_validation_images_and_another_file_may_be_asked_for(run, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`")
 def test_digits_get_distances_of_samples_and_a_file_of_their_own(run, monkeypatch):
-    monkeypatch.setattr(datamodule, "unpack_mnist", lambda root: None)  # these are not the real
+    monkeypatch.setattr(mnist_format, "unpack_mnist", lambda root: None)  # these are not the real
     evaluation = evaluate(run, "--data", "mnist", file="evaluation_mnist.json")
     assert evaluation["protocol"]["dataset"] == "MNIST"
     assert {"mnist_fid", "mnist_kid", "precision", "recall"} <= evaluation["metrics"].keys()

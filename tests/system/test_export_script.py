@@ -40,7 +40,7 @@ def test_a_posterior_without_a_variance_leaves_a_decoder_and_a_line(tmp_path, ca
     run_script("export", write_run(tmp_path / "run", *FLOW), "--to", "torch")
     shown = capsys.readouterr()
     assert [line.rpartition("/")[2] for line in shown.out.splitlines()] == ["decoder.pt2"]
-    assert shown.err.startswith("no encoder: the posterior Flow is no normal distribution")
+    assert shown.err.startswith("no encoder: FlowPosterior is no normal distribution")
     assert shown.err.count("\n") == 1
 
 

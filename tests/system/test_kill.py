@@ -8,13 +8,17 @@ import pytest
 from command_line import finish, start
 from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, checkpoint, signal_at, summary
 
-from vae_lab.runs import processes
+from vae_lab.runs.rundir import RunDir
 
 DDP = ("trainer=ddp_cpu", "trainer.devices=2", f"data.batch_size={8 // 2}")
 LAST_STEP = EPOCHS * STEPS_PER_EPOCH - 1
 SECONDS_TO_STOP = 10
 SECONDS_TO_END_OTHERS = 30
 INTERRUPTED = 130
+STOP_EARLY = (
+    "+callbacks.early_stopping={_target_: vae_lab.training.callbacks.best_epoch.NoBetterEpoch,"
+    "monitor: '${monitor}', patience: 1, min_delta: 1e9}"
+)
 
 
 def kill_when_renaming(file, epoch):
@@ -49,6 +53,28 @@ def test_a_killed_run_goes_on(kill, folder, uninterrupted, request):
     assert summary(folder / name)["status"] == "running"
     finish(f"resume={name}", folder=folder, data=folder)
     assert_same(folder / name, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("limit", "steps"),
+    [
+        (STOP_EARLY, 2 * STEPS_PER_EPOCH),
+        ("+trainer.max_steps=12", 12),
+        ("+trainer.max_time={milliseconds: 1}", 1),
+    ],
+    ids=["early stopping", "max_steps", "max_time"],
+)
+def test_a_run_that_is_killed_after_its_training_has_ended_is_not_trained_on(
+    limit, steps, folder, request
+):
+    name = request.node.callspec.id.replace(" ", "_")
+    kill = signal_at(steps, "SIGKILL", once=f"{name}_killed")
+    killed = start(*TINY, limit, kill, f"hydra.run.dir={name}", folder=folder, data=folder)
+    assert killed.wait() == -signal.SIGKILL, killed.text
+    finish(f"resume={name}", folder=folder, data=folder)
+    assert summary(folder / name)["status"] == "completed"
+    assert summary(folder / name)["steps"] == steps
+    assert "test/elbo" in summary(folder / name)["metrics"]
 
 
 def test_sigterm_leaves_a_checkpoint_within_seconds(folder, uninterrupted):
@@ -93,15 +119,15 @@ def test_a_process_that_dies_ends_the_other(rank, folder):
     probe = signal_at(STEPS_PER_EPOCH + 2, "SIGKILL", rank=rank)
     hold = f"+callbacks.hold={{_target_: probes.HoldLock, folder: {run}}}"
     pair = start(*TINY, *DDP, f"hydra.run.dir={run}", probe, hold, folder=folder, data=folder)
-    pair.wait_until((run / "1" / processes.LOCK).exists)
+    pair.wait_until(RunDir(run / "1").is_locked)
     pair.wait()
     dead = time.monotonic()
-    while any(processes.is_locked(run / str(other)) for other in (0, 1)):
+    while any(RunDir(run / str(other)).is_locked() for other in (0, 1)):
         assert time.monotonic() - dead < SECONDS_TO_END_OTHERS, pair.text
         time.sleep(0.1)
     assert "Traceback" not in pair.text
     by_itself = "error: another process of this run has ended before its time"
     by_lightning = f"[rank: {rank}] Child process with PID"  # which looks every five seconds
     assert by_itself in pair.text or by_lightning in pair.text
-    assert not processes.is_locked(run)
+    assert not RunDir(run).is_locked()
     assert checkpoint(run)["global_step"] == STEPS_PER_EPOCH

@@ -11,7 +11,8 @@ import pytest
 from command_line import ROOT, finish, start
 from tiny import HERE, TINY, assert_same, summary
 
-from vae_lab.runs import processes, sweeps
+from vae_lab.runs import sweeps
+from vae_lab.runs.rundir import RunDir
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
 TROUBLED = ("experiment=troubled", "sweep.name=troubled")
@@ -108,7 +109,7 @@ def test_a_run_in_progress_cannot_be_resumed(folder):
         busy.wait()
     assert f"error: another process trains in {folder}/busy" in refused.text
     assert "Traceback" not in refused.text
-    assert not processes.is_locked(folder / "busy")
+    assert not RunDir(folder / "busy").is_locked()
 
 
 def test_a_sweep_keeps_its_configuration(folder):
@@ -145,6 +146,7 @@ def test_a_sweep_that_cannot_be_is_refused(override, message, folder):
 @pytest.mark.filterwarnings("ignore:\\s*'hydra/launcher/\\w+' is validated")
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_a_launcher_that_is_not_installed_says_how_to_install_it(launcher, monkeypatch):
+    sweeps.register()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = hydra.compose("train", [f"hydra/launcher={launcher}"], return_hydra_config=True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -72,7 +72,7 @@ class Tripwire(torch.nn.Module):
     "target",
     [
         "test_pretrained.Tripwire", "os.system", "builtins.eval", "vae_lab.runs.rundir.os.system",
-        "vae_lab.runs.rundir.find_checkpoint", "vae_lab.objectives.schedules.Constant",
+        "vae_lab.runs.rundir.RunDir", "vae_lab.objectives.schedules.Constant",
         "torch.nn.functional.relu", "torch.load", "torch.nn", "vae_lab", "", "torch.nn.",
         "vae_labs.vae.VAE", "vae_lab.no.VAE",
     ],

@@ -14,12 +14,12 @@ from torch import nn
 
 import vae_lab
 from vae_lab.model.posteriors import Deterministic
-from vae_lab.runs import rundir
+from vae_lab.runs.rundir import RunDir
 from vae_lab.trained.loaded import TrainedVAE
 
 
-def trained(model, binarization="dynamic"):
-    return TrainedVAE(model, {"data": {"binarization": binarization}}).eval()
+def trained(model, pixels="binary"):
+    return TrainedVAE(model, {"pixels": pixels}).eval()
 
 
 @pytest.fixture(params=["flat", "ladder"])
@@ -36,7 +36,7 @@ def run(tmp_path_factory):
 
 def test_a_run_is_opened_with_the_weights_of_its_checkpoint(run):
     opened = vae_lab.load(str(run))
-    for name, weight in rundir.load_model(run).state_dict().items():
+    for name, weight in RunDir(run).open_model().state_dict().items():
         assert torch.equal(weight, opened.state_dict()[f"model.{name}"])
     assert not opened.training
     assert (opened.latent_dim, opened.image_shape, opened.pixels) == (2, (1, 28, 28), "binary")
@@ -132,7 +132,7 @@ def test_a_lower_temperature_leaves_less_variety(some):
 
 
 def test_log_prob_is_exact_where_the_posterior_is():
-    opened = trained(linear_gaussian("diagonal"), binarization="none")
+    opened = trained(linear_gaussian("diagonal"), "grey")
     images = torch.rand(5, *opened.image_shape, dtype=torch.float64)
     with torch.no_grad():
         expected = exact_log_px(opened.model, images)

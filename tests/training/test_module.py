@@ -148,6 +148,7 @@ def test_validation_and_test_are_means_over_images_however_they_are_batched(bern
     losses = -torch.cat(scored).reshape(EPOCHS + 1, 5).mean(1)
     *validated, tested = losses.tolist()
     assert curves.points["val/loss"] == pytest.approx(validated)
+    assert curves.points["val/bound"] == pytest.approx([-loss for loss in validated])
     assert curves.points["test/loss"] == pytest.approx([tested])
 
 

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.overrides import MULTIRUN
+from vae_lab.runs.rundir import RunDir
+
 if TYPE_CHECKING:
     from vae_lab.runs.search import Search
 
-# Hydra imports this module whatever is to be run, so Optuna waits until there is a search.
+# Hydra imports this module for every command, so Optuna is imported only once there is a search.
 
 
 class OptunaSweeper(Sweeper):
@@ -29,7 +32,7 @@ class OptunaSweeper(Sweeper):
         storage: the URL of a database, see :class:`optuna.storages.RDBStorage`.
         sampler: describes an :class:`optuna.samplers.BaseSampler` that takes a seed.
         pruner: describes an :class:`optuna.pruners.BasePruner`.
-        params: overrides by key, sweeps among them; the command line goes before.
+        params: overrides by key, sweeps among them; the command line takes precedence.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class OptunaSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Take what Hydra has composed, and make the launcher."""
-        self.hydra_context, self.config = hydra_context, config  # validate_batch_is_legal's
+        self.hydra_context, self.config = hydra_context, config  # read by validate_batch_is_legal
         self._parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         self._config = config
         self._folder = Path(config.hydra.sweep.dir)
@@ -73,12 +76,10 @@ class OptunaSweeper(Sweeper):
                 "error: torchrun would start the search in each of its processes; trainer=ddp "
                 "trainer.devices=N gives every trial as many"
             )
-        try:
+        with told_in_one_line():
             fixed, searched = self._overrides(arguments)
             search = self._begin(fixed, searched)
-        except (ValueError, ImportError, HydraException) as error:
-            raise SystemExit(f"error: {' '.join(str(error).split())}") from error
-        OmegaConf.save(self._config, self._folder / "multirun.yaml")
+        OmegaConf.save(self._config, self._folder / MULTIRUN)
         launched = 0
         while trials := search.next_trials(self.n_jobs):
             batch = [
@@ -89,7 +90,7 @@ class OptunaSweeper(Sweeper):
             for trial, job in zip(trials, jobs, strict=True):
                 _ = job.return_value  # raises what a job could not handle
                 run: Any = job.hydra_cfg
-                search.tell(trial.number, Path(run.hydra.runtime.output_dir))
+                search.tell(trial.number, RunDir(run.hydra.runtime.output_dir))
 
     def _overrides(self, arguments: Sequence[str]) -> tuple[list[str], list[Override]]:
         """Return what all trials have in common, and what is searched."""
@@ -124,6 +125,7 @@ class OptunaSweeper(Sweeper):
         return Search(
             storage=self.storage,
             name=self._folder.name,
+            monitor=self._config.monitor,
             sampler=self.sampler,
             pruner=self.pruner,
             seed=self.seed,

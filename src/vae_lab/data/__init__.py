@@ -1,6 +1,6 @@
-"""Data: images on disk → batches of binarised images on the device."""
+"""Data: a source of images → batches of binarised images on the device."""
 
 from vae_lab.data.batches import Batch
-from vae_lab.data.datamodule import MNISTDataModule, Split
+from vae_lab.data.contract import ImageDataModule, Split
 
-__all__ = ["Batch", "MNISTDataModule", "Split"]
+__all__ = ["Batch", "ImageDataModule", "Split"]

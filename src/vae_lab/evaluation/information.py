@@ -4,18 +4,17 @@ import torch
 from torch import Tensor
 
 from vae_lab.evaluation.activity import active_units
-from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture
 from vae_lab.objectives import elbo_parts
 
-NATS = "nats/image"
 BATCH = 500
 MAX_PAIRS = 2**22  # densities held at once: 32 MiB in float64
 
 
 @torch.no_grad()
-def information(model: Model, images: Tensor) -> dict[str, Figure]:
+def information(model: Model, images: Tensor) -> dict[str, Measurement]:
     """Measure the bound and its terms, with one sample per image.
 
     * ``elbo``, ``distortion`` = −E[log p(x|z)], ``rate`` = E KL(q(z|x) ‖ p(z));
@@ -37,20 +36,20 @@ def information(model: Model, images: Tensor) -> dict[str, Figure]:
     )
     active = active_units(torch.cat([model.encode(x).mean for x in batches]))
     figures = {
-        "elbo": mean_over_images(elbo, NATS, num_samples=1),
-        "distortion": mean_over_images(-reconstruction, NATS, num_samples=1),
-        "rate": mean_over_images(kl, NATS, num_samples=1),
-        "active_units": Figure(float(active.sum()), f"of {len(active)}"),
+        "elbo": mean_over_images(elbo, "elbo", num_samples=1),
+        "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),
+        "rate": mean_over_images(kl, "rate", num_samples=1),
+        "active_units": Measurement(float(active.sum()), f"of {len(active)}"),
         "reconstruction_mse": reconstruction_error(model, images),
     }
     return figures | rate_terms(draws)
 
 
 @torch.no_grad()
-def reconstruction_error(model: Model, images: Tensor) -> Figure:
+def reconstruction_error(model: Model, images: Tensor) -> Measurement:
     """Return the mean squared difference of images (N, C, H, W) and E[x|z] at their means."""
     squares = [(x - model.reconstruct(x)).square().flatten(1).mean(1) for x in images.split(BATCH)]
-    return mean_over_images(torch.cat(squares), "squared grey value/pixel")
+    return mean_over_images(torch.cat(squares), "reconstruction_mse")
 
 
 @torch.no_grad()
@@ -64,7 +63,7 @@ def rate_per_dim(model: Model, images: Tensor) -> list[float] | None:
     return torch.cat(known).mean(0).tolist() if known else None
 
 
-def rate_terms(draws: list[Draw]) -> dict[str, Figure]:
+def rate_terms(draws: list[Draw]) -> dict[str, Measurement]:
     """Split the rate of all ``draws`` together; nothing without normal posteriors."""
     posteriors = [draw.q for draw in draws if isinstance(draw.q, DiagonalGaussian)]
     if len(posteriors) < len(draws):
@@ -81,7 +80,5 @@ def rate_terms(draws: list[Draw]) -> dict[str, Figure]:
     )
     rows = max(1, MAX_PAIRS // len(means))
     log_qz = torch.cat([aggregate.log_prob(some) for some in z.split(rows)])
-    return {
-        "mutual_information": mean_over_images(log_qz_given_x - log_qz, NATS, num_samples=1),
-        "aggregate_kl": mean_over_images(log_qz - log_pz, NATS, num_samples=1),
-    }
+    terms = {"mutual_information": log_qz_given_x - log_qz, "aggregate_kl": log_qz - log_pz}
+    return {name: mean_over_images(term, name, num_samples=1) for name, term in terms.items()}

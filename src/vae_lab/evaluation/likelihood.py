@@ -1,7 +1,7 @@
 """log p(x) by importance sampling."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,3 +66,8 @@ def importance_sample(
     log_sums = torch.cat(sums)
     effective = (2 * log_sums - torch.cat(sums_of_squares)).exp()
     return ImportanceEstimate(log_sums - math.log(num_samples), effective)
+
+
+def bits_per_pixel(nats: Tensor, image_shape: Sequence[int]) -> Tensor:
+    """Return nats per image of shape (C, H, W) as bits per pixel and channel."""
+    return nats / (math.prod(image_shape) * math.log(2))

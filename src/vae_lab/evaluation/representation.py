@@ -6,14 +6,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.evaluation.measurement import Measurement, mean_over_images
 
 NEIGHBOURS = 15
 
 
 def representation(
     codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Fit two classifiers to codes and report their accuracy on others.
 
     Args:
@@ -23,15 +23,16 @@ def representation(
         test_labels: their classes, (M,).
 
     Returns:
-        ``linear_probe``, logistic regression, and ``knn``, the vote of the 15 nearest neighbours.
+        ``linear_probe_accuracy``, of logistic regression, and ``knn_accuracy``, of the vote of the
+        15 nearest neighbours.
     """
     classifiers = {
-        "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "knn": KNeighborsClassifier(NEIGHBOURS),
+        "linear_probe_accuracy": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        "knn_accuracy": KNeighborsClassifier(NEIGHBOURS),
     }
     figures = {}
     for name, classifier in classifiers.items():
         predicted = classifier.fit(codes.numpy(), labels.numpy()).predict(test_codes.numpy())
         correct = test_labels == test_labels.new_tensor(predicted)
-        figures[f"{name}_accuracy"] = mean_over_images(correct.float(), "fraction")
+        figures[name] = mean_over_images(correct.float(), name)
     return figures

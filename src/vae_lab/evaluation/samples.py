@@ -10,7 +10,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from vae_lab.evaluation.classifier import load_mnist_classifier
-from vae_lab.evaluation.figures import Figure
+from vae_lab.evaluation.measurement import Measurement
 
 BATCH = 1000
 NEIGHBOUR = 3
@@ -28,7 +28,7 @@ class _Given(nn.Module):
         return features
 
 
-def sample_quality(generated: Tensor, real: Tensor) -> dict[str, Figure]:
+def sample_quality(generated: Tensor, real: Tensor) -> dict[str, Measurement]:
     """Compare two sets of grey digits in [0, 1], both (N, 1, 28, 28).
 
     Returns:
@@ -55,12 +55,13 @@ def sample_quality(generated: Tensor, real: Tensor) -> dict[str, Figure]:
     for metric in (frechet, kernel):
         metric.update(true, real=True)
         metric.update(fake, real=False)
-    return {
-        "mnist_fid": Figure(frechet.compute().item(), "squared feature distance"),
-        "mnist_kid": Figure(kernel.compute()[0].item(), "squared kernel distance"),
-        "precision": Figure(_part_within(fake, true), "fraction"),
-        "recall": Figure(_part_within(true, fake), "fraction"),
+    values = {
+        "mnist_fid": frechet.compute().item(),
+        "mnist_kid": kernel.compute()[0].item(),
+        "precision": _part_within(fake, true),
+        "recall": _part_within(true, fake),
     }
+    return {name: Measurement.of(name, value) for name, value in values.items()}
 
 
 def _part_within(points: Tensor, others: Tensor) -> float:

@@ -1,15 +1,15 @@
 """Measures all that can be measured of a model on a split of its data."""
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vae_lab.data import MNISTDataModule, Split
-from vae_lab.evaluation.figures import Figure, mean_over_images
+from vae_lab.data import ImageDataModule, Split
 from vae_lab.evaluation.information import information, reconstruction_error
-from vae_lab.evaluation.likelihood import ImportanceEstimate, importance_sample
+from vae_lab.evaluation.likelihood import ImportanceEstimate, bits_per_pixel, importance_sample
+from vae_lab.evaluation.measurement import Measurement, mean_over_images
+from vae_lab.evaluation.metrics import with_suffix
 from vae_lab.evaluation.representation import representation
 from vae_lab.evaluation.samples import sample_quality
 from vae_lab.model.contract import Model
@@ -19,12 +19,12 @@ BATCH = 1000
 
 def measure(
     model: Model,
-    data: MNISTDataModule,
+    data: ImageDataModule,
     split: Split,
     num_samples: int,
     device: torch.device,
     on_progress: Callable[[int, int], None],
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Return every figure that makes sense for this model and these data, by name."""
     images, labels = data.images(split, len(data.splits[split])), data.splits[split].labels
     on_device = images.to(device)
@@ -33,7 +33,7 @@ def measure(
     else:
         suffix = model.likelihood.suffix(data.pixels)
         figures = {
-            name + suffix if name in ("elbo", "distortion") else name: figure
+            with_suffix(name, suffix): figure
             for name, figure in information(model, on_device).items()
         }
         if model.likelihood.caveat(data.pixels) is None:
@@ -41,7 +41,7 @@ def measure(
                 model, on_device, num_samples, lambda done: on_progress(done, len(images))
             )
             figures |= likelihood_figures(estimate, num_samples, model)
-        if data.dataset == "MNIST":
+        if data.is_mnist:
             with torch.no_grad():
                 generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
             figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))
@@ -54,18 +54,13 @@ def measure(
 
 def likelihood_figures(
     estimate: ImportanceEstimate, num_samples: int, model: Model
-) -> dict[str, Figure]:
+) -> dict[str, Measurement]:
     """Name what importance sampling found; bits per pixel only where x has a probability."""
-    figures = {
-        "nll": mean_over_images(-estimate.log_px, "nats/image", num_samples),
-        "effective_sample_size": mean_over_images(
-            estimate.effective_sample_size, "samples", num_samples
-        ),
-    }
+    nll = -estimate.log_px
+    values = {"nll": nll, "effective_sample_size": estimate.effective_sample_size}
     if not model.likelihood.is_density:
-        bits = -estimate.log_px / (math.prod(model.image_shape) * math.log(2))
-        figures["nll_bpd"] = mean_over_images(bits, "bits/pixel", num_samples)
-    return figures
+        values["nll_bpd"] = bits_per_pixel(nll, model.image_shape)
+    return {name: mean_over_images(value, name, num_samples) for name, value in values.items()}
 
 
 @torch.no_grad()

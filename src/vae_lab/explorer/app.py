@@ -2,10 +2,10 @@
 
 ==========================================  ====================================================
 ``GET /``                                   the page
-``GET /api/explorer``                       the runs, and the colours of the classes
+``GET /api/explorer``                       the runs, and the classes
 ``GET /api/runs/{run}/digits``              posterior means, float32, then classes, one byte each
-``GET /api/runs/{run}/digits/{digit}``      the pixels of a test image, one byte each
-``POST /api/runs/{run}/decode``             ``{"z": [[…], …]}`` → E[x|z], one byte per pixel
+``GET /api/runs/{run}/digits/{digit}``      a test image, one byte per pixel and channel
+``POST /api/runs/{run}/decode``             ``{"z": [[…], …]}`` → E[x|z], likewise
 ``POST /api/runs/{run}/encode``             ``{"pixels": "…"}`` → q(z|x), reconstruction, ELBO
 ==========================================  ====================================================
 
@@ -24,10 +24,9 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
-from vae_lab.explorer.explored import ExploredRun
-from vae_lab.explorer.guards import BoundedBodies, ForbiddingHeaders
+from vae_lab.explorer.explored import ExploredRun, describe_classes
+from vae_lab.explorer.guards import LARGEST_BODY, BoundedBodies, ForbiddingHeaders
 from vae_lab.explorer.messages import Latents, Picture
-from vae_lab.pictures import plots
 
 PAGE = Path(__file__).with_name("static")
 MOST_COMPLAINTS = 10
@@ -38,16 +37,17 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
 
     Args:
         explored: the runs.
-        hosts: the names under which the server may be addressed. A page of another site that has
-            its own name lead here is refused.
+        hosts: the names under which the server may be addressed. Requests to other names are
+            refused, so that no website reaches it by pointing its own name here (DNS rebinding).
     """
     app = FastAPI(title="vae-lab explorer", openapi_url=None)
-    app.add_middleware(BoundedBodies)
+    largest_image = max(math.prod(run.model.image_shape) for run in explored)
+    app.add_middleware(BoundedBodies, largest=max(LARGEST_BODY, 2 * largest_image))  # in base64
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(ForbiddingHeaders)
     app.add_exception_handler(RequestValidationError, _name_the_field)
 
-    # Coroutines, so that requests are computed one after the other: torch has every core for each.
+    # Coroutines, so that requests are computed one after the other, each with all cores.
 
     @app.get("/api/explorer")
     async def explorer() -> dict[str, Any]:
@@ -78,7 +78,8 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
         chosen = _choose(explored, run)
         expected, got = math.prod(chosen.model.image_shape), len(picture.pixels)
         if got != expected:
-            raise _refusal(f"takes {expected} bytes, one per pixel, got {got}", "pixels")
+            message = f"takes {expected} bytes, one per pixel and channel, got {got}"
+            raise _refusal(message, "pixels")
         return chosen.encode(picture.pixels)
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
@@ -86,8 +87,8 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
 
 
 def describe(explored: Sequence[ExploredRun]) -> dict[str, Any]:
-    """Return the runs and the colours of the classes, as JSON has it."""
-    return {"colors": plots.CLASS_COLORS, "runs": [run.describe() for run in explored]}
+    """Return the runs, and the names and colours of the classes, as JSON has it."""
+    return describe_classes(explored) | {"runs": [run.describe() for run in explored]}
 
 
 def _choose(things: Any, index: int) -> Any:  # noqa: ANN401

@@ -3,6 +3,7 @@
 import base64
 import math
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae_lab.data import MNISTDataModule
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
@@ -19,7 +19,7 @@ from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import elbo_parts
 from vae_lab.pictures import plots
-from vae_lab.runs import rundir
+from vae_lab.runs.rundir import RunDir
 
 DIGITS = 2000  # test images shown on the plane
 BATCH = 500
@@ -38,12 +38,13 @@ class ExploredRun:
     Everything computed is the same at every call: the noise behind an ELBO is fixed.
 
     Args:
-        run_dir: the run directory; the command to copy names it as given here.
+        run_dir: the run directory, as the command that the page offers to copy will name it.
 
     Attributes:
         labels: class of each test image shown, bytes (N,).
         means: its posterior mean, float32 (N, D).
         originals: its pixels before binarisation, bytes (N, C, H, W).
+        class_names: what the classes are called.
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run, or its checkpoint or its data are missing.
@@ -51,16 +52,15 @@ class ExploredRun:
     """
 
     def __init__(self, run_dir: Path) -> None:
-        config = rundir.load_config(run_dir)
-        model = rundir.load_model(run_dir)
+        run = RunDir(run_dir)
+        config = run.config()
+        model = run.open_model()
         if model.num_groups > 1:
             raise ValueError(
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
             )
-        data: MNISTDataModule = rundir.instantiate(config.data)
-        data.prepare_data()
-        data.setup("test")
+        data = run.open_data("test")
         images = data.images("test", DIGITS)
         self.model = model
         self.is_autoencoder = model.posterior.is_point_mass
@@ -70,6 +70,8 @@ class ExploredRun:
             self.means = torch.cat([model.encode(x).mean for x in images.split(BATCH)]).float()
         if not self.means.isfinite().all():
             raise ValueError(f"the encoder of {run_dir} returns numbers that are not finite")
+        self.class_names = list(data.class_names)
+        self._noun = "digit" if data.is_mnist else "image"
         self._pixels: Pixels = data.pixels
         self._run_dir = run_dir
         self._name = str(config.name)
@@ -90,6 +92,9 @@ class ExploredRun:
             "command": f"python scripts/generate.py {shlex.quote(str(self._run_dir))}",
             "kind": "autoencoder" if self.is_autoencoder else "VAE",
             "latents": self.model.latent_dim,
+            "image_shape": self.model.image_shape,
+            "noun": self._noun,
+            "classes": self.class_names,
             "digits": len(self.means),
             "start": self.means.mean(0).tolist(),
             "elbo": None if self.is_autoencoder else "ELBO" + suffix.replace("_bce", " (BCE)"),
@@ -177,16 +182,35 @@ class ExploredRun:
         return (low, high) if not math.isclose(low, high) else (low - 1, high + 1)
 
 
+def describe_classes(explored: Sequence[ExploredRun]) -> dict[str, list[str]]:
+    """Return names and colours of the classes of all runs, as JSON has them.
+
+    Where runs call their classes by different names, these are numbers.
+    """
+    names = max((run.class_names for run in explored), key=len)
+    if any(run.class_names != names for run in explored):
+        names = [str(number) for number in range(len(names))]
+    colors = [plots.CLASS_COLORS[number % len(plots.CLASS_COLORS)] for number in range(len(names))]
+    return {"classes": names, "colors": colors}
+
+
 def open_runs(run_dirs: list[Path]) -> list[ExploredRun]:
     """Open the runs to look at side by side.
 
     Raises:
         FileNotFoundError: if one is missing, or misses something.
-        ValueError: if there are more than four, or one cannot be shown.
+        ValueError: if there are more than four, one cannot be shown, or their images differ in
+            shape.
     """
     if len(run_dirs) > MOST_RUNS:
         raise ValueError(f"at most {MOST_RUNS} runs fit side by side, got {len(run_dirs)}")
-    return [ExploredRun(run_dir) for run_dir in run_dirs]
+    explored = [ExploredRun(run_dir) for run_dir in run_dirs]
+    shapes = sorted({run.model.image_shape for run in explored})
+    if len(shapes) > 1:
+        raise ValueError(
+            f"runs side by side get the same image, and these take {shapes[0]} and {shapes[1]}"
+        )
+    return explored
 
 
 def covariance(q: Distribution, draw: Draw) -> Tensor:

@@ -1,10 +1,10 @@
-"""What stands between the network and the explorer: bounded bodies, and headers that forbid."""
+"""Layers around the explorer: a limit on request bodies, and headers that restrict browsers."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY = 64 * 1024  # bytes
+LARGEST_BODY = 64 * 1024  # bytes, unless an image needs more
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -23,10 +23,15 @@ class BoundedBodies:
     """Reads a request's body before anyone else does, and answers 413 to one that is too large.
 
     The size is counted and not believed: a header may lie, or be missing.
+
+    Args:
+        app: what a request is passed on to.
+        largest: bytes that are read.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, largest: int) -> None:
         self.app = app
+        self.largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request of bounded size."""
@@ -40,8 +45,8 @@ class BoundedBodies:
                 return
             body += message.get("body", b"")
             is_complete = not message.get("more_body", False)
-            if len(body) > LARGEST_BODY:
-                refusal = PlainTextResponse(f"at most {LARGEST_BODY} bytes are read\n", 413)
+            if len(body) > self.largest:
+                refusal = PlainTextResponse(f"at most {self.largest} bytes are read\n", 413)
                 await refusal(scope, receive, send)
                 return
         waiting: list[Message] = [{"type": "http.request", "body": bytes(body)}]

@@ -36,7 +36,7 @@ class Picture(BaseModel):
     """An image to encode.
 
     Attributes:
-        pixels: one byte per pixel, row by row, in base64.
+        pixels: one byte per pixel and channel, channel by channel, row by row, in base64.
     """
 
     model_config = ConfigDict(extra="forbid")

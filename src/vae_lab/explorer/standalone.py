@@ -13,8 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from vae_lab.explorer.explored import PLANE, ExploredRun
-from vae_lab.pictures import plots
+from vae_lab.explorer.explored import PLANE, ExploredRun, describe_classes
 
 PAGE = Path(__file__).with_name("static")
 SIZE = 41  # points decoded per axis
@@ -31,22 +30,23 @@ def page(explored: Sequence[ExploredRun]) -> str:
     Of each run the plane that is shown first is decoded on a grid; the page interpolates between
     its points. It cannot encode.
     """
-    data = json.dumps({"colors": plots.CLASS_COLORS, "runs": [embed(run) for run in explored]})
-    data = data.replace("<", "\\u003c")  # a name might end the script
+    runs = [embed(run) for run in explored]
+    data = json.dumps(describe_classes(explored) | {"runs": runs})
+    data = data.replace("<", "\\u003c")  # </script> in a name would end the script
     icon = base64.b64encode((PAGE / "icon.svg").read_bytes()).decode()
     script = "\n".join(bundle("explorer.js"))
     parts = {
         '<meta charset="utf-8">': f'<meta charset="utf-8">\n{POLICY}',
         'href="icon.svg"': f'href="data:image/svg+xml;base64,{icon}"',
         '<link rel="stylesheet" href="style.css">': (
-            f"<style>\n{(PAGE / 'style.css').read_text()}</style>"
+            f"<style>\n{(PAGE / 'style.css').read_text(encoding='utf-8')}</style>"
         ),
         '<script type="module" src="explorer.js"></script>': (
             f'<script type="application/json" id="embedded">{data}</script>\n'
             f'<script type="module">\n{script}</script>'
         ),
     }
-    html = (PAGE / "index.html").read_text()
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
     for place, content in parts.items():
         assert html.count(place) == 1, place
         html = html.replace(place, content)
@@ -54,13 +54,13 @@ def page(explored: Sequence[ExploredRun]) -> str:
 
 
 def bundle(name: str, known: set[str] | None = None) -> list[str]:
-    """Return a module of the page and, before it, each that it imports, as one script's parts.
+    """Return a module of the page, preceded by all that it imports, as parts of one script.
 
     They share one scope, so no two modules may give a thing the same name.
     """
     known = set() if known is None else known
     known.add(name)
-    source = (PAGE / name).read_text()
+    source = (PAGE / name).read_text(encoding="utf-8")
     parts = [
         part
         for other in IMPORT.findall(source)
@@ -84,9 +84,11 @@ def embed(run: ExploredRun) -> dict[str, Any]:
 
 def mosaic(run: ExploredRun, axes: list[dict[str, Any]]) -> str:
     """Return the plane of ``axes`` decoded on a grid, as the URL of a PNG."""
-    images = make_grid(run.decode(latents_on(run, axes)), nrow=SIZE, padding=0)[0]
+    tiles = run.decode(latents_on(run, axes))
+    images = make_grid(tiles, nrow=SIZE, padding=0)  # three channels, whatever the tiles have
+    shown = images[0] if tiles.shape[1] == 1 else images.permute(1, 2, 0)
     buffer = io.BytesIO()
-    Image.fromarray(images.numpy()).save(buffer, "PNG", optimize=True)
+    Image.fromarray(shown.contiguous().numpy()).save(buffer, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -25,11 +25,11 @@ class Draw:
         log_px: log p(x|z), (K, B).
         log_pz: log p(z), (K, B).
         log_qz: log q(z|x), (K, B).
-        kl: KL(q(z|x) ‖ p(z)), (B,): exact where a closed form exists, else the mean of
-            log q(z|x) − log p(z) over the K samples. Of several groups: each group's closed form,
-            given the groups above, averaged over the samples.
-        kl_per_dim: its share per latent dimension, (B, D), or None without a closed form; a channel
-            of a group below the top counts as one dimension.
+        kl_per_unit: KL(q(z|x) ‖ p(z)) in the smallest parts that are known, (B, U). With a closed
+            form a unit is a latent dimension, or a channel of a group below the top, given the
+            groups above and averaged over the samples; without one it is a whole group, the mean of
+            log q(z|x) − log p(z) over the samples.
+        has_kl_per_dim: whether the first D units are the latent dimensions (of the top group).
         z: the latents, (K, B, D), those of all groups side by side.
         q: q(z|x), batch (B,), event (D,); None where the latents have several groups.
         p: p(z), event (D,); None where the latents have several groups.
@@ -38,11 +38,21 @@ class Draw:
     log_px: Tensor
     log_pz: Tensor
     log_qz: Tensor
-    kl: Tensor
-    kl_per_dim: Tensor | None
+    kl_per_unit: Tensor
+    has_kl_per_dim: bool
     z: Tensor
     q: Distribution | None
     p: Distribution | None
+
+    @property
+    def kl(self) -> Tensor:
+        """KL(q(z|x) ‖ p(z)), (B,)."""
+        return self.kl_per_unit.sum(-1)
+
+    @property
+    def kl_per_dim(self) -> Tensor | None:
+        """The KL per latent dimension and channel, (B, U), or None without a closed form."""
+        return self.kl_per_unit if self.has_kl_per_dim else None
 
     @property
     def log_w(self) -> Tensor:
@@ -85,6 +95,12 @@ class Model(nn.Module):
     posterior: Posterior
     prior: Prior
     likelihood: Likelihood
+
+    @property
+    def shares_statistics(self) -> bool:
+        """Whether, in training, one image's density depends on the other images of its batch."""
+        is_normalised = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules())
+        return is_normalised or self.likelihood.shares_statistics
 
     def encode(self, x: Tensor) -> Distribution:
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""

@@ -42,7 +42,8 @@ class LatentMap(nn.Module):
 
     The prior is N(μ, diag σ²) with (μ, σ) computed from the features above. The posterior is
     relative to it, N(μ + σ Δμ, diag (σ Δσ)²), after Vahdat & Kautz 2020, §3.2, arXiv:2007.03898,
-    whose shift is not in units of σ; so u = (z − μ) / σ is compared with a standard normal.
+    where the shift is not in units of σ. For u = (z − μ) / σ the prior is thus N(0, I) and the
+    posterior N(Δμ, diag Δσ²).
 
     Args:
         channels: of the features above, and of the encoder's features at this level.
@@ -80,7 +81,7 @@ class LatentMap(nn.Module):
     def imagine(self, above: Tensor, temperature: float) -> Tensor:
         """Return the features with z added from the prior, its scale times ``temperature``."""
         mean, log_scale = self._halves(self.prior(above))
-        if temperature == 0:  # an exported decoder is to hold no random numbers
+        if temperature == 0:  # an exported decoder must contain no random operation
             return above + self.back(mean)
         noise = torch.randn_like(mean)
         return above + self.back(mean + temperature * log_scale.exp() * noise)
@@ -92,7 +93,7 @@ class LatentMap(nn.Module):
         return above + self.back(mean + log_scale.exp() * shift)
 
     def _halves(self, parameters: Tensor) -> tuple[Tensor, ...]:
-        # .to: in mixed precision a network answers in few digits, too few for densities
+        # .to: in mixed precision a network's output has too few digits for densities
         return parameters.to(self.prior.weight.dtype).chunk(2, dim=1)
 
 
@@ -101,7 +102,7 @@ class LadderVAE(Model):
 
     The encoder goes up once; every group's posterior then sees the encoder's features at its level
     and the latents above it. Sønderby et al. 2016, arXiv:1602.02282; Kingma et al. 2016,
-    arXiv:1606.04934. The top group has the slots of a flat VAE, and with one level this is one.
+    arXiv:1606.04934. The top group has the parts of a flat VAE; one level makes a flat VAE.
 
     Where only latents of the top are given or asked for, as in ``encode`` and ``decode``, the
     groups below it take the means of their priors.
@@ -213,25 +214,28 @@ class LadderVAE(Model):
             log_px=self.likelihood(features.unflatten(0, (count, -1))).log_prob(x),
             log_pz=torch.stack([t.log_pz for t in terms]).sum(0).unflatten(0, (count, -1)),
             log_qz=torch.stack([t.log_qz for t in terms]).sum(0).unflatten(0, (count, -1)),
-            kl=kl_per_unit.sum(-1),
-            kl_per_dim=None if per_dim is None else kl_per_unit,
+            kl_per_unit=kl_per_unit,
+            has_kl_per_dim=per_dim is not None,
             z=torch.cat([t.z for t in terms], dim=-1).unflatten(0, (count, -1)),
             q=q if self.num_groups == 1 else None,
             p=p if self.num_groups == 1 else None,
         )
 
     def _climb(self, x: Tensor) -> tuple[Distribution, list[Tensor]]:
-        """Return q of the top and what each group below it learns of the image, level by level."""
+        """Return q of the top, and by level the image's ``evidence`` for each group below it."""
         h, evidence = x, []
         for level, up in enumerate(self.ups):
             h = up(h)
             if level < len(self.groups):
                 evidence.append(self._group(level).posterior_image(h))
-        # .to: in mixed precision a network answers in few digits, too few for densities
+        # .to: in mixed precision a network's output has too few digits for densities
         return self.posterior(self.to_posterior(h.flatten(1)).to(x.dtype)), evidence
 
     def _descend(self, top: Tensor, visit: Callable[[int, LatentMap, Tensor], Tensor]) -> Tensor:
-        """Lead the top's latents (N, D) down to the image, ``visit`` changing h at each group."""
+        """Return the likelihood's features for the top's latents (N, D).
+
+        ``visit`` maps (level, group, h) to the features h with the latents of that group added.
+        """
         h = self.from_latent(top).unflatten(1, self.top_shape)
         for level in reversed(range(len(self.downs))):
             if level < len(self.groups):

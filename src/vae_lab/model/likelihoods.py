@@ -39,11 +39,13 @@ class Likelihood(nn.Module):
         pixels: the data under which ``log_prob`` is the logarithm of a probability (density).
         parameters_per_pixel: how many features the decoder delivers per pixel and channel.
         is_density: whether ``log_prob`` is that of a density, not of a probability.
+        shares_statistics: whether, in training, an image's ``log_prob`` depends on others.
     """
 
     pixels: Pixels
     parameters_per_pixel = 1
     is_density = True
+    shares_statistics = False
 
     def forward(self, features: Tensor) -> Distribution:
         """Map features (..., C · parameters_per_pixel, H, W) to p(x|z): event (C, H, W)."""
@@ -91,7 +93,7 @@ class Bernoulli(Likelihood):
         )
 
     def suffix(self, pixels: Pixels) -> str:
-        """Name the score of grey pixels what it is, a binary cross-entropy."""
+        """Return ``_bce`` for grey pixels, whose score is a binary cross-entropy."""
         return "" if pixels == self.pixels else "_bce"
 
 
@@ -137,6 +139,7 @@ class OptimalNormal(Likelihood):
     """
 
     pixels = "grey"
+    shares_statistics = True
     variance: Tensor
     weight: Tensor  # of all batches so far in the running mean, which without them would be 0
 
@@ -199,7 +202,7 @@ class DiscretizedLogistic(Likelihood):
         return DiscretizedLogisticImage(location, log_scale.clamp(*self.log_scale_range))
 
     def caveat(self, pixels: Pixels) -> str | None:
-        """Black and white are no grey levels.
+        """Refuse binarised pixels: they have two levels, and this is a distribution over 256.
 
         Raises:
             ValueError: for binarised pixels.

@@ -69,7 +69,7 @@ class DiagonalNormal(Posterior):
         return DiagonalGaussian(mean, log_scale)
 
 
-class Flow(Posterior):
+class FlowPosterior(Posterior):
     """q(z|x): z = f(z₀; h(x)) with z₀ ~ N(μ(x), diag σ²(x)), f invertible, from zuko.
 
     f is autoregressive in the direction of sampling, so draws and their densities cost one pass.

@@ -100,7 +100,7 @@ class MixtureOfGaussians(Prior):
         return GaussianMixture(self.means, self.log_scales, self.logits.log_softmax(-1))
 
 
-class Flow(Prior):
+class FlowPrior(Prior):
     """p(z): a normalizing flow from zuko over a standard normal, cheap to evaluate.
 
     Chen et al. 2017, §3.2, arXiv:1611.02731.

@@ -86,7 +86,7 @@ class VAE(Model):
     def _draw(
         self, x: Tensor, q: Distribution, p: Distribution, judge: Distribution | None, count: int
     ) -> Draw:
-        """Sample from ``q``; ``judge`` is q without gradients of its own, or None for q itself."""
+        """Sample from ``q``; log q(z|x) is of ``judge`` if given, which is q without gradients."""
         with in_full_precision(x):
             z, log_qz = rsample_and_log_prob(q, count)
             if judge is not None:
@@ -94,14 +94,14 @@ class VAE(Model):
             log_pz = p.log_prob(z)
         log_px = self.decode(z).log_prob(x)
         per_dim = kl_per_dim(q, p)
-        kl = (log_qz - log_pz).mean(0) if per_dim is None else per_dim.sum(-1)
-        return Draw(log_px, log_pz, log_qz, kl, per_dim, z, q, p)
+        units = (log_qz - log_pz).mean(0)[:, None] if per_dim is None else per_dim
+        return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
 
     def _parameters_of(self, x: Tensor) -> Tensor:
-        # .to: in mixed precision a network answers in few digits, too few for densities
+        # .to: in mixed precision a network's output has too few digits for densities
         return self.encoder(x).to(x.dtype)
 
     def _without_gradients(self, parameters: Tensor) -> Distribution:
-        # a copy, since a flow reads its weights only when it is asked for a density
+        # a copy: a flow reads its weights only when a density is computed, after this has returned
         frozen = copy.deepcopy(self.posterior).requires_grad_(False)
         return frozen(parameters.detach())

@@ -11,18 +11,23 @@ class Autoencoder(Objective):
     and no ``kl``: a point mass has an infinite KL from any density.
     """
 
-    monitored = "reconstruction"
+    compared_by = "reconstruction"
 
     def __init__(self) -> None:
         super().__init__(num_samples=1)
 
     def check(self, model: Model) -> None:
-        """Refuse a model whose codes are sampled."""
+        """Refuse a model whose codes are sampled, or whose prior is learned."""
         if model.num_groups > 1:
             raise ValueError("objective=autoencoder needs a model with one group of latents")
         if not model.posterior.is_point_mass:
             raise ValueError(
                 "objective=autoencoder goes with posterior=deterministic: it samples nothing"
+            )
+        if any(parameter.requires_grad for parameter in model.prior.parameters()):
+            raise ValueError(
+                "objective=autoencoder teaches the prior nothing, so that its samples would mean "
+                "nothing; use prior=standard_normal"
             )
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:

@@ -40,20 +40,25 @@ class Objective:
     Attributes:
         num_samples: K, how many samples per image it asks for.
         path_gradient: whether it asks for log q(z|x) with gradients through the samples alone.
-        monitored: the part of its bounds that tells, on validation images, which epoch is best;
-            higher is better. A user may name another metric.
+        compared_by: the part of its bounds by which runs are compared, as their objectives may
+            differ; higher is better.
 
     Raises:
         ValueError: if ``num_samples`` is less than 1.
     """
 
     path_gradient = False
-    monitored = "elbo"
+    compared_by = "elbo"
 
     def __init__(self, num_samples: int) -> None:
         if num_samples < 1:
             raise ValueError(f"objective.num_samples must be at least 1, got {num_samples}")
         self.num_samples = num_samples
+
+    @property
+    def settles_at(self) -> float:
+        """The epoch from which on its schedules stay as they are, and epochs can be compared."""
+        return 0.0
 
     def check(self, model: Model) -> None:
         """Refuse a model that this cannot be asked of, before training begins.
@@ -67,6 +72,10 @@ class Objective:
             raise ValueError(
                 "posterior=deterministic has no KL; it goes with objective=autoencoder"
             )
+
+    def caveat(self, model: Model) -> str | None:
+        """Say what one should know of asking this of ``model``, or None if there is nothing."""
+        return None
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Judge ``draw``, of a model that ``check`` lets pass.

@@ -35,6 +35,11 @@ class Capacity(Objective):
         self.gamma = gamma
         self.capacity = as_schedule(capacity, schedules)
 
+    @property
+    def settles_at(self) -> float:
+        """The epoch from which on C is constant."""
+        return self.capacity.settles_at
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the objective, whose batch mean is the formula above."""
         parts = elbo_parts(draw)

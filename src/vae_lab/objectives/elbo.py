@@ -32,6 +32,11 @@ class ELBO(Objective):
         self.beta = as_schedule(beta, schedules)
         self.kl = kl
 
+    @property
+    def settles_at(self) -> float:
+        """The epoch from which on β is constant."""
+        return self.beta.settles_at
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the β-weighted bound."""
         parts = elbo_parts(draw)

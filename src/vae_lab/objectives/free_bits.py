@@ -3,7 +3,7 @@
 import torch
 
 from vae_lab.collectives import mean_over_batch
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 
@@ -12,7 +12,7 @@ class FreeBits(Objective):
 
     Each latent dimension may carry λ nats before its KL counts, so none is driven to the prior
     early. Kingma et al. 2016, eq. 15, arXiv:1606.04934. Without a KL per dimension, as with a flow,
-    the whole KL is one group.
+    the whole KL of a group of latents is one unit.
 
     Args:
         free_nats: λ, nats per latent dimension (per channel in a ladder).
@@ -28,10 +28,20 @@ class FreeBits(Objective):
             raise ValueError(f"objective.free_nats must be at least 0, got {free_nats}")
         self.free_nats = free_nats
 
+    def caveat(self, model: Model) -> str | None:
+        """Say so if the KL has no shares per dimension."""
+        if model.posterior.factorises and model.prior.factorises:
+            return None
+        return (
+            f"objective.free_nats={self.free_nats} are free of the whole KL of "
+            f"{'the top group of latents' if model.num_groups > 1 else 'all latents together'}: "
+            "with this posterior and prior there is no KL per latent dimension"
+        )
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the bound with free bits; its batch mean is eq. 15."""
         parts = elbo_parts(draw)
-        kl = draw.kl[:, None] if draw.kl_per_dim is None else draw.kl_per_dim
+        kl = draw.kl_per_unit
         is_charged = mean_over_batch(kl) > self.free_nats
         charge = torch.where(is_charged, kl, torch.full_like(kl, self.free_nats)).sum(-1)
         value = parts["reconstruction"] - charge

@@ -19,7 +19,8 @@ class IWAE(Objective):
 
     With ``dreg`` the encoder follows the doubly reparameterised gradient Σ_k w̃_k² ∂log w_k/∂z_k
     ∂z_k/∂φ, w̃ the normalised weights (Tucker et al. 2019, arXiv:1810.04152): the same in
-    expectation, with a signal that does not fade as K grows.
+    expectation, with a signal that does not fade as K grows. That holds where no image's density
+    depends on another image, or on another sample.
 
     Args:
         num_samples: K.
@@ -31,16 +32,22 @@ class IWAE(Objective):
         self.path_gradient = dreg
 
     def check(self, model: Model) -> None:
-        """Refuse a model without a KL; with ``dreg``, one with several groups of latents."""
+        """Refuse a model without a KL; with ``dreg``, one to which that gradient does not apply."""
         super().check(model)
         if self.path_gradient and model.num_groups > 1:
             raise ValueError("objective.dreg=true needs a model with one group of latents")
+        if self.path_gradient and model.shares_statistics:
+            raise ValueError(
+                "objective.dreg=true is biased where images of a batch share statistics, as with "
+                "likelihood=optimal_normal and batch normalisation; use objective.dreg=false"
+            )
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Return the bound."""
         value = log_mean_exp(draw.log_w)
         if self.path_gradient:
-            # ∂value/∂log w_k is w̃_k, which is all that the decoder needs; z multiplies it once more
+            # the gradient of value weighs sample k by w̃_k, as the decoder needs it; where it flows
+            # on through z to the encoder, it is weighed by w̃_k once more
             weights = draw.log_w.detach().softmax(dim=0)[..., None]
             if draw.z.requires_grad:
                 draw.z.register_hook(lambda gradient: weights * gradient)

@@ -15,6 +15,11 @@ from typing import Protocol
 class Schedule(Protocol):
     """A value that depends on how far training has come."""
 
+    @property
+    def settles_at(self) -> float:
+        """The epoch from which on the value stays as it is."""
+        ...
+
     def __call__(self, epoch: float) -> float:
         """Return the value at ``epoch`` (epochs done so far, fractions included)."""
         ...
@@ -30,6 +35,11 @@ class Constant:
     """The same ``value`` at every epoch."""
 
     value: float
+
+    @property
+    def settles_at(self) -> float:
+        """The beginning."""
+        return 0.0
 
     def __call__(self, epoch: float) -> float:
         """Return the value at ``epoch``."""
@@ -53,6 +63,11 @@ class LinearWarmup:
 
     def __post_init__(self) -> None:
         _require_positive("epochs", self.epochs)
+
+    @property
+    def settles_at(self) -> float:
+        """The end of the warm-up."""
+        return self.epochs
 
     def __call__(self, epoch: float) -> float:
         """Return the value at ``epoch``."""
@@ -85,6 +100,11 @@ class Cyclic:
         if not 0 < self.ramp <= 1:
             raise ValueError(f"ramp must be in (0, 1], got {self.ramp}")
 
+    @property
+    def settles_at(self) -> float:
+        """Never: infinity."""
+        return math.inf
+
     def __call__(self, epoch: float) -> float:
         """Return the value at ``epoch``."""
         progress = (epoch % self.epochs) / self.epochs
@@ -112,6 +132,11 @@ class Cosine:
                 f"got {self.warmup_epochs}"
             )
 
+    @property
+    def settles_at(self) -> float:
+        """The end of the cosine."""
+        return self.epochs
+
     def __call__(self, epoch: float) -> float:
         """Return the value at ``epoch``."""
         if epoch < self.warmup_epochs:
@@ -134,6 +159,11 @@ class Steps:
     def __post_init__(self) -> None:
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones must increase, got {list(self.milestones)}")
+
+    @property
+    def settles_at(self) -> float:
+        """The last milestone."""
+        return self.milestones[-1] if self.milestones else 0.0
 
     def __call__(self, epoch: float) -> float:
         """Return the value at ``epoch``."""

@@ -46,7 +46,7 @@ class BetaTCVAE(Objective):
             )
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:
-        """Return the weighted sum; its three terms are among the parts."""
+        """Return the weighted sum; its three terms, of this batch, are among the parts."""
         q = cast(DiagonalGaussian, draw.q)
         parts = elbo_parts(draw)
         pairs = q.log_prob_per_dim(draw.z[:, :, None])  # (K, B, B, D): z of one, q of another
@@ -55,9 +55,9 @@ class BetaTCVAE(Objective):
         log_qz_per_dim = torch.logsumexp(pairs, dim=2) - log_batch
         log_product = log_qz_per_dim.sum(-1)
         terms = {
-            "mutual_information": (draw.log_qz - log_qz).mean(0),
-            "total_correlation": (log_qz - log_product).mean(0),
-            "dimension_wise_kl": (log_product - draw.log_pz).mean(0),
+            "batch_mutual_information": (draw.log_qz - log_qz).mean(0),
+            "batch_total_correlation": (log_qz - log_product).mean(0),
+            "batch_dimension_wise_kl": (log_product - draw.log_pz).mean(0),
         }
         value = parts["reconstruction"]
         for weight, term in zip(self.weights, terms.values(), strict=True):

@@ -1,6 +1,7 @@
 """Films: pictures one after the other → GIF or MP4. No training, no configuration."""
 
 import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from vae_lab.pictures import plots
 
 MP4_RATE = 25  # pictures a second
 GREYS = [*range(0, 252, 4), 255]  # Pillow rounds what it looks up in a palette to fours
+LEARNING_SECONDS, LEARNED_SECONDS = 0.4, 2.0  # of a frame, and of the last one
 FRAME_INCHES, FRAME_DPI = (9.6, 5.0), 100
 
 
@@ -46,8 +48,8 @@ class Film:
         )
         return buffer.getvalue()
 
-    def write_mp4(self, path: Path) -> None:
-        """Write the film as H.264, 25 pictures a second.
+    def mp4(self) -> bytes:
+        """Return the film as H.264, 25 pictures a second.
 
         Raises:
             ModuleNotFoundError: without imageio-ffmpeg.
@@ -55,28 +57,43 @@ class Film:
         import imageio_ffmpeg  # noqa: PLC0415 - an extra
 
         frames = [_even(frame) for frame in self.frames]
-        writer = imageio_ffmpeg.write_frames(
-            path, frames[0].size, fps=MP4_RATE, codec="libx264", macro_block_size=2,
-            output_params=["-movflags", "+faststart"],
-        )  # fmt: skip
-        writer.send(None)
-        for frame, seconds in zip(frames, self._seconds(), strict=True):
-            for _ in range(max(1, round(seconds * MP4_RATE))):
-                writer.send(frame.tobytes())
-        writer.close()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "film.mp4"
+            writer = imageio_ffmpeg.write_frames(
+                path, frames[0].size, fps=MP4_RATE, codec="libx264", macro_block_size=2,
+                output_params=["-movflags", "+faststart"],
+            )  # fmt: skip
+            writer.send(None)
+            for frame, seconds in zip(frames, self._seconds(), strict=True):
+                for _ in range(max(1, round(seconds * MP4_RATE))):
+                    writer.send(frame.tobytes())
+            writer.close()
+            return path.read_bytes()
 
     def _seconds(self) -> list[float]:
         return [self.seconds_per_frame] * (len(self.frames) - 1) + [self.seconds_at_end]
 
 
+def learning(frames: Sequence[Path]) -> Film:
+    """Join the frames that a run has kept while it learned."""
+    pictures = [Image.open(path).convert("RGB") for path in frames]
+    return Film(pictures, LEARNING_SECONDS, LEARNED_SECONDS)
+
+
 def journey(
-    codes: Tensor, labels: Tensor, path: Tensor, images: Tensor, captions: Sequence[str]
+    codes: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    path: Tensor,
+    images: Tensor,
+    captions: Sequence[str],
 ) -> list[Image.Image]:
     """Show a point that travels among the codes, beside what is decoded there.
 
     Args:
         codes: posterior means, (N, D); more than two dimensions by their principal components.
         labels: class of each, (N,).
+        class_names: what the classes are called.
         path: where the point is, (S, D).
         images: decoded there, (S, C, H, W) in [0, 1].
         captions: of each image.
@@ -86,13 +103,13 @@ def journey(
     """
     count = len(codes)
     between_classes = torch.full((len(path),), labels.float().mean().item())
-    points, names = plots.project_to_plane(
+    points, axis_names = plots.project_to_plane(
         torch.cat([codes, path]).cpu().float(), torch.cat([labels.cpu().float(), between_classes])
     )
     layout = ConstrainedLayoutEngine(h_pad=0.15)
     figure = Figure(figsize=FRAME_INCHES, dpi=FRAME_DPI, layout=layout)
     plane, screen = figure.subplots(1, 2)
-    plots.draw_scatter(plane, points[:count], labels.cpu(), names)
+    plots.draw_scatter(plane, points[:count], labels.cpu(), class_names, axis_names)
     plane.plot(*points[count:].T.numpy(), color="black", linewidth=1)
     (traveller,) = plane.plot(
         [], [], "o", markersize=13, mfc="white", mec="black", mew=3, animated=True

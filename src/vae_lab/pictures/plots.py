@@ -24,6 +24,7 @@ STYLES = ["-", "--"]
 DPI = 150
 QUANTILE_MARGIN = 0.02
 BORDER = 10  # pixels
+SHORT = 2  # letters that fit into a circle
 
 
 def image_rows(
@@ -70,6 +71,7 @@ def latent_scatter(
     title: str,
     limit: float | None = None,
     marked: Tensor | None = None,
+    class_names: Sequence[str] = (),
 ) -> Image.Image:
     """Show codes coloured by class: two dimensions as they are, more by their principal components.
 
@@ -79,10 +81,11 @@ def latent_scatter(
         title: what the picture shows.
         limit: half the width of both axes, or None to fit the points.
         marked: points of a plane to mark by crosses, (P, 2).
+        class_names: what the classes are called; without, by their numbers.
     """
-    points, names = project_to_plane(codes.cpu().float(), labels.cpu())
+    points, axis_names = project_to_plane(codes.cpu().float(), labels.cpu())
     figure, axes = _figure(6.2, 5.6)
-    draw_scatter(axes, points, labels.cpu(), names)
+    draw_scatter(axes, points, labels.cpu(), class_names, axis_names)
     axes.set_title(title)
     if marked is not None:
         axes.plot(*marked.T.cpu().numpy(), "x", color="black", markersize=9, markeredgewidth=2.5)
@@ -91,26 +94,38 @@ def latent_scatter(
     return _render(figure)
 
 
-def draw_scatter(axes: Axes, points: Tensor, labels: Tensor, names: tuple[str, str]) -> None:
+def draw_scatter(
+    axes: Axes,
+    points: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    axis_names: tuple[str, str],
+) -> None:
     """Draw points (N, 2) coloured by class (N,), each class named where it lies.
 
     Args:
         axes: where to draw.
         points: (N, 2).
         labels: class of each, (N,).
-        names: of the two axes.
+        class_names: what the classes are called; without, by their numbers.
+        axis_names: of the two axes.
     """
-    for label in labels.unique().tolist():
+    names = {
+        label: class_names[int(label)] if class_names else str(label)
+        for label in labels.unique().tolist()
+    }
+    frame = "circle" if max(map(len, names.values())) <= SHORT else "round"
+    for label, name in names.items():
         chosen = points[labels == label]
         color = CLASS_COLORS[label % len(CLASS_COLORS)]
-        axes.scatter(*chosen.T.numpy(), s=5, alpha=0.6, linewidths=0, color=color, label=str(label))
+        axes.scatter(*chosen.T.numpy(), s=5, alpha=0.6, linewidths=0, color=color, label=name)
         axes.annotate(
-            str(label), tuple(chosen.median(0).values.tolist()), ha="center", va="center",
+            name, tuple(chosen.median(0).values.tolist()), ha="center", va="center",
             fontsize=8, weight="bold", alpha=0.9,
-            bbox={"boxstyle": "circle", "fc": "white", "ec": color, "lw": 1.5, "alpha": 0.9},
+            bbox={"boxstyle": frame, "fc": "white", "ec": color, "lw": 1.5, "alpha": 0.9},
         )  # fmt: skip
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
+    axes.set_xlabel(axis_names[0])
+    axes.set_ylabel(axis_names[1])
     axes.spines[["top", "right"]].set_visible(False)
     legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
     for handle in legend.legend_handles:
@@ -177,12 +192,11 @@ def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
     mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=size, padding=0)
     figure, axes = _figure(6.4, 6.6)
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
-    step = mosaic.shape[1] / size
+    _, height, width = images.shape[1:]
     shown = np.unique(np.linspace(0, size - 1, min(size, 5)).round().astype(int))
-    places = [step * (index + 0.5) for index in shown]
     names = [f"{round(coordinates[index].item(), 1) + 0.0:.1f}" for index in shown]
-    axes.set_xticks(places, names)
-    axes.set_yticks(places, names[::-1])
+    axes.set_xticks(width * (shown + 0.5), names)
+    axes.set_yticks(height * (shown + 0.5), names[::-1])
     axes.set_xlabel("z₁")
     axes.set_ylabel("z₂")
     _bare(axes)

@@ -18,10 +18,10 @@ from vae_lab.reports.statistics import Estimate, Point, pareto_front
 from vae_lab.runs.overrides import Value
 
 MARKERS = "osD^vP*Xhd"
-MOST_LINES = 8  # in one picture; more are told apart by nobody
+MOST_LINES = 8  # in one picture; nobody can tell more of them apart
 MOST_NAMED = len(CLASS_COLORS)
 MOST_BARS = 30
-LOGARITHMIC = 8  # times that the largest number exceeds the smallest
+LOGARITHMIC = 8  # least ratio of the largest number to the smallest for a logarithmic axis
 DODGE = 0.08  # of the distance between two categories
 ROOM = 40  # characters below a panel
 GRAY = "#717581"
@@ -30,11 +30,11 @@ GRAY = "#717581"
 def pictures(frame: Frame) -> Iterator[tuple[str, str, Figure]]:
     """Yield what a folder of runs has to show: file name, title, figure."""
     names = words.short_names(frame.keys)
-    rows = [[f"{split}/{name}" for split in ("val", "test")] for name in frame.monitors]
+    rows = [[f"{split}/{name}" for split in ("val", "test")] for name in frame.compared_by]
     rows = [row for row in ([m for m in row if frame.has(m)] for row in rows) if row]
     for key in frame.keys if rows else []:
         if _is_varied(frame.settings, key):
-            title = f"{_listed(frame.monitors)} against {names[key]}"
+            title = f"{_listed(frame.compared_by)} against {names[key]}"
             yield f"report_{_file_name(key)}.png", title, _against(frame, key, rows, title)
     if any(_rate_distortion(setting) for setting in frame.settings):
         title = "Rate–distortion plane"
@@ -216,8 +216,8 @@ def rate_distortion(frame: Frame, title: str) -> Figure:
         axes.plot(*zip(*best, strict=True), color="black", linewidth=1, linestyle="--", zorder=0,
                   drawstyle="steps-post", label="Pareto front")  # fmt: skip
         _lines_of_equal_elbo(axes)
-        axes.set_xlabel("rate: test/kl, nats/image")
-        axes.set_ylabel("distortion: −test/reconstruction, nats/image")
+        axes.set_xlabel(f"rate: {words.with_unit(RATE)}")
+        axes.set_ylabel(f"distortion: −{words.with_unit(RECONSTRUCTION)}")
         estimates = [e for s in settings if (e := s.estimate(RATE)) is not None]
         axes.set_title(f"{', '.join(protocol)}; {_seeds(estimates)}", fontsize=8)
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

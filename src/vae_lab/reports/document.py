@@ -1,5 +1,6 @@
 """The page: ``report.md`` with its pictures, and ``report.csv``, in the folder of the runs."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def write_report(frame: Frame) -> list[Path]:
         path.unlink()
     shown = []
     for name, title, figure in pictures(frame):
-        figure.savefig(folder / name)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        write_atomically(folder / name, buffer.getvalue())
         shown.append((name, title))
     write_atomically(folder / TABLE, csv_text(frame))
     write_atomically(folder / PAGE, page(frame, shown))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from vae_lab.reports.run import Run, read_run
+from vae_lab.evaluation.metrics import metric
+from vae_lab.reports.row import Run, read_run
 from vae_lab.reports.statistics import Estimate, over_seeds
-from vae_lab.runs import rundir
 from vae_lab.runs.overrides import MULTIRUN, Sweep, Value, first_line, read_sweep
+from vae_lab.runs.rundir import RunDir
 
 SEED = "seed"
 LATENT_DIM = "latent_dim"
@@ -72,8 +73,9 @@ class Frame:
         found, sweeps, notes = [], {}, []
         for place in _walk(folder):
             name = place.relative_to(folder).as_posix()
-            if rundir.is_run(place) or (place / rundir.SUMMARY).is_file():
-                found.append(read_run(place, name))
+            run = RunDir(place)
+            if run.is_composed or run.is_begun:
+                found.append(read_run(run, name))
             if (place / MULTIRUN).is_file():
                 try:
                     sweeps[name] = read_sweep(place / MULTIRUN)
@@ -90,7 +92,7 @@ class Frame:
 
     @property
     def troubled(self) -> list[Run]:
-        """The runs that there is something to say about: missing, failed, unfinished, damaged."""
+        """The runs to warn of: missing, failed, unfinished, damaged."""
         return [run for run in self.runs if not run.is_completed or run.detail]
 
     @cached_property
@@ -109,9 +111,9 @@ class Frame:
         }
 
     @cached_property
-    def monitors(self) -> list[str]:
-        """The monitored metrics without their split, the most frequent first."""
-        names = [run.monitor for run in self.runs if run.monitor is not None]
+    def compared_by(self) -> list[str]:
+        """What runs are compared by, without the split, the most frequent first."""
+        names = [run.compared_by for run in self.runs if run.compared_by is not None]
         return sorted(set(names), key=lambda name: (-names.count(name), name))
 
     @cached_property
@@ -133,12 +135,12 @@ class Frame:
 
     @property
     def protocols(self) -> int:
-        """How many groups of settings there are of which none may be compared with another."""
+        """How many protocols there are; only settings of one protocol may be compared."""
         return len({setting.protocol for setting in self.settings})
 
     @property
     def common(self) -> dict[str, Value]:
-        """The value of each differing setting that most settings have."""
+        """The commonest value of each key that differs between settings."""
         return {
             key: Counter(setting.values[key] for setting in self.settings).most_common(1)[0][0]
             for key in (self.keys if self.settings else [])
@@ -155,11 +157,12 @@ class Frame:
 
     def _rank(self, setting: Setting) -> tuple[int, float]:
         for split in ("val", "test"):
-            for number, monitor in enumerate(self.monitors):
-                estimate = setting.estimate(f"{split}/{monitor}")
+            for number, name in enumerate(self.compared_by):
+                estimate = setting.estimate(f"{split}/{name}")
                 if estimate is not None:
-                    return number, -estimate.mean
-        return len(self.monitors), 0.0
+                    sign = -1 if metric(name).higher_is_better else 1
+                    return number, sign * estimate.mean
+        return len(self.compared_by), 0.0
 
 
 def seed_of(run: Run) -> int:
@@ -180,7 +183,7 @@ def _lies_in(run: Run, sweep: str) -> bool:
 
 
 def _missing(name: str, sweep: Sweep, begun: list[Run]) -> Iterator[Run]:
-    """Yield the jobs of a sweep of which there is nothing."""
+    """Yield the jobs of a sweep that were never begun."""
     for job in sweep.jobs:
         if all(run.begun_with != job for run in begun):
             settings = (

@@ -5,16 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vae_lab.evaluation.metrics import METRICS
 from vae_lab.evaluation.record import FORMAT, VERSION
 
 HEADER = (
     "experiment", "published NLL", "measured NLL", "epochs", "K", "training", "hardware",
     "data", "seed", "changed",
 )  # fmt: skip
-OTHERS = (
-    "elbo", "rate", "distortion", "mutual_information", "aggregate_kl", "active_units",
-    "linear_probe_accuracy", "knn_accuracy", "mnist_fid", "precision", "recall",
-)  # fmt: skip
+OTHERS = [metric.name for metric in METRICS if metric.is_in_results]
 MINUTE = 60
 
 Evaluation = dict[str, Any]
@@ -33,7 +31,7 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
     evaluations = []
     for path in sorted(folder.rglob("*.json")):
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from vae_lab.reports import words
 from vae_lab.reports.frame import SEED, Frame, seed_of
-from vae_lab.reports.run import Run
+from vae_lab.reports.row import Run
 
 BORDER = 3  # characters between two columns
 COLORS = {"failed": "red", "damaged": "red", "missing": "yellow", "unfinished": "yellow"}
@@ -91,7 +91,7 @@ def fit(columns: Sequence[Column], width: int) -> list[Column]:
 
 
 def print_overview(frame: Frame, console: Console) -> None:
-    """Print what the settings came to, and what is to be said about other runs."""
+    """Print the means of every setting, and a line about each run that is not completed."""
     console.print(f"{frame.folder} · {words.state(frame)}", markup=False, highlight=False)
     if frame.settings:
         _print_settings(frame, console)
@@ -165,7 +165,7 @@ def csv_text(frame: Frame) -> str:
         "status",
         *frame.keys,
         SEED,
-        "monitor",
+        "compared_by",
         *measured,
         *counts,
         "hardware",
@@ -181,6 +181,6 @@ def csv_text(frame: Frame) -> str:
 
 def _csv_row(run: Run, keys: list[str], measured: list[str], counts: list[str]) -> list[object]:
     return [
-        run.name, run.status, *map(run.setting, keys), run.setting(SEED), run.monitor,
+        run.name, run.status, *map(run.setting, keys), run.setting(SEED), run.compared_by,
         *map(run.metrics.get, measured), *map(run.counts.get, counts), run.hardware, run.detail,
     ]  # fmt: skip

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from vae_lab.reports.frame import RATE, RECONSTRUCTION, Frame
+from vae_lab.evaluation.metrics import METRICS, NATS, metric
+from vae_lab.reports.frame import Frame
 from vae_lab.reports.statistics import Estimate
-from vae_lab.runs import terminal
 from vae_lab.runs.overrides import Value
 
 MINUTE, HOUR = 60, 3600
@@ -63,19 +63,19 @@ def show_seconds(seconds: float | None) -> str:
     return f"{seconds / MINUTE:.1f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
 
 
-def samples(frame: Frame, metric: str) -> str:
+def samples(frame: Frame, name: str) -> str:
     """Return how many importance samples a metric was estimated with: ``K = 100``."""
-    counts = sorted({r.samples[metric] for r in frame.completed if metric in r.samples})
+    counts = sorted({r.samples[name] for r in frame.completed if name in r.samples})
     ends = [str(count) for count in (counts[:1] + counts[-1:])[: len(counts)]]
     return f"K = {' to '.join(ends)}" if ends else ""
 
 
 def metrics(frame: Frame) -> list[str]:
     """Return the metrics that a table shows, the weightiest first."""
-    validated = [f"val/{name}" for name in frame.monitors]
-    tested = [f"test/{name}" for name in frame.monitors]
-    wanted = [*validated[:1], *tested[:1], *validated[1:], TEST_NLL, EVALUATION_NLL, *tested[1:],
-              RATE, RECONSTRUCTION, "test/active_units"]  # fmt: skip
+    validated = [f"val/{name}" for name in frame.compared_by]
+    tested = [f"test/{name}" for name in frame.compared_by]
+    others = [f"{split}/{known.name}" for known in METRICS for split in known.report]
+    wanted = [*validated[:1], *tested[:1], *validated[1:], *others, *tested[1:]]
     return [name for name in dict.fromkeys(wanted) if frame.has(name)]
 
 
@@ -86,29 +86,29 @@ def meaning(frame: Frame, shown: Collection[str]) -> str:
         frame: the rows.
         shown: the metrics that the table shows.
     """
-    names = {name.rpartition("/")[2] for name in shown}
-    better = [f"{name}: higher is better" for name in frame.monitors if name in names]
-    better += ["nll: lower is better"] if "nll" in names else []
+    known = {entry.name: entry for entry in map(metric, shown)}.values()
+    units = [f"{entry.name}: {entry.unit or 'no unit'}" for entry in known if entry.unit != NATS]
+    better = [f"{entry.name}: {entry.better} is better" for entry in known if entry.better]
     sampled = [f"{n}: {samples(frame, n)}" for n in shown if samples(frame, n)]
-    counted = ["active_units: a count"] if "active_units" in names else []
     apart = ["not to be compared across data, binarisation and likelihood"]
     apart = apart if frame.protocols > 1 else []
     spread = ["± the standard deviation over seeds"] if frame.has_seeds else []
-    return (
-        "; ".join(
-            ["nats/image", "val/ at the best epoch", *better, *counted, *sampled, *spread, *apart]
-        )
-        + "."
-    )
+    said = [NATS, "val/ at the best epoch", *better, *units, *sampled, *spread, *apart]
+    return "; ".join(said) + "."
 
 
-def axis_label(frame: Frame, metric: str) -> str:
+def with_unit(name: str) -> str:
+    """Return the name of a metric with its unit: ``test/kl, nats/image``."""
+    unit = metric(name).unit
+    return f"{name}, {unit}" if unit else name
+
+
+def axis_label(frame: Frame, name: str) -> str:
     """Return the name of a metric with its unit and its good direction."""
-    name = metric.rpartition("/")[2]
-    better = {"nll": "lower is better"} | dict.fromkeys(frame.monitors, "higher is better")
-    notes = [note for note in (samples(frame, metric), better.get(name, "")) if note]
-    unit = terminal.unit(metric)
-    return metric + (f", {unit}" if unit else "") + (f"\n({'; '.join(notes)})" if notes else "")
+    better = metric(name).better
+    notes = [samples(frame, name), f"{better} is better" if better else ""]
+    shown = "; ".join(filter(None, notes))
+    return with_unit(name) + (f"\n({shown})" if shown else "")
 
 
 def state(frame: Frame) -> str:

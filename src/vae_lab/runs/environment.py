@@ -41,7 +41,8 @@ def hardware(device: "torch.device", processes: int) -> dict[str, str | int]:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        described = cpuinfo.read_text(encoding="utf-8").splitlines()
+        lines = [line for line in described if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
@@ -13,8 +13,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_lab.files import write_atomically
-from vae_lab.runs import processes, rundir
+from vae_lab.runs import errors
+from vae_lab.runs.agreement import agreed, begins_a_run
+from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.rundir import RunDir
 
 KEPT = ("model", "optimizer")  # a checkpoint has weights for the one and state for the other
 
@@ -34,20 +36,18 @@ class PrepareRun(Callback):
         """
         run = config.hydra.run
         is_chosen = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
-        try:
+        with errors.told_in_one_line():
             if config.resume is not None:
-                rundir.load_config(Path(config.resume))
+                RunDir(config.resume).config()
                 with open_dict(config):
                     run.dir = config.resume
                     config.hydra.output_subdir = None
-            elif is_chosen and processes.begins_a_run():
-                _require_unused(Path(run.dir))
-        except (OSError, ValueError) as error:
-            raise SystemExit(f"error: {error}") from error
+            elif is_chosen and begins_a_run():
+                _require_unused(RunDir(run.dir))
         try:
-            if config.resume is None and not is_chosen and processes.begins_a_run():
+            if config.resume is None and not is_chosen and begins_a_run():
                 run.dir = str(_make_directory(Path(run.dir)))
-            run.dir = processes.agreed("run_dir", run.dir)
+            run.dir = agreed("run_dir", run.dir)
             Path(run.dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SystemExit(
@@ -69,10 +69,10 @@ def _make_directory(wanted: Path) -> Path:
     return path
 
 
-def _require_unused(run_dir: Path) -> None:
-    if (run_dir / rundir.SUMMARY).exists() or processes.is_locked(run_dir):
+def _require_unused(run: RunDir) -> None:
+    if run.is_begun or run.is_locked():
         raise FileExistsError(
-            f"{run_dir} holds a run already; continue it with resume={run_dir}, or name another "
+            f"{run.path} holds a run already; continue it with resume={run.path}, or name another "
             "directory"
         )
 
@@ -89,14 +89,15 @@ def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConf
         FileExistsError: if another run has used the directory.
         hydra.errors.HydraException: if an override does not fit.
     """
-    _require_unused(run_dir)
+    run = RunDir(run_dir)
+    _require_unused(run)
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
         config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
-    _write(run_dir, config, overrides)
+    run.write_config(config, overrides)
     return config
 
 
-def resumed_config(run_dir: Path, overrides: Sequence[str]) -> DictConfig:
+def resumed_config(run: RunDir, overrides: Sequence[str]) -> DictConfig:
     """Return the configuration of the run to resume, changed by ``overrides``.
 
     Only values may change (``trainer.max_epochs=20``): neither choices of a group (``model=conv``),
@@ -104,12 +105,12 @@ def resumed_config(run_dir: Path, overrides: Sequence[str]) -> DictConfig:
     unless ``overrides`` name the trial.
 
     Raises:
-        FileNotFoundError: if ``run_dir`` is no run.
+        FileNotFoundError: if ``run`` is no run.
         ValueError: if an override does not fit the configuration.
     """
-    config = rundir.load_config(run_dir)
+    config = run.config()
     config.sweep.trial = None
-    before = {part: rundir.to_plain(config[part]) for part in KEPT}
+    before = {part: to_plain(config[part]) for part in KEPT}
     for override in _changes(overrides):
         key, value = override.key_or_group, override.value()
         try:
@@ -117,28 +118,28 @@ def resumed_config(run_dir: Path, overrides: Sequence[str]) -> DictConfig:
                 changed = [key]
             else:
                 _change(config, override)
-                changed = [part for part in KEPT if rundir.to_plain(config[part]) != before[part]]
+                changed = [part for part in KEPT if to_plain(config[part]) != before[part]]
         except OmegaConfBaseException as error:
             raise ValueError(f"{override.input_line}: {error}".splitlines()[0]) from error
         if changed:
             raise ValueError(
                 f"a resumed run keeps its {changed[0]}: {override.input_line} is refused"
             )
-    config.resume = str(run_dir)
+    config.resume = str(run.path)
     return config
 
 
-def keep_changes(run_dir: Path, overrides: Sequence[str]) -> None:
+def keep_changes(run: RunDir, overrides: Sequence[str]) -> None:
     """Write what a resumed run was changed by into its ``.hydra``, to hold from now on."""
     changes = _changes(overrides)
     if not changes:
         return
-    config = cast(DictConfig, OmegaConf.load(run_dir / rundir.CONFIG))
+    config = run.saved_config()
     for override in changes:
         _change(config, override)
     lines = [str(override.input_line) for override in changes]
-    before = [line for line in rundir.read_overrides(run_dir) if line not in lines]
-    _write(run_dir, config, before + lines)
+    before = [line for line in run.overrides() if line not in lines]
+    run.write_config(config, before + lines)
 
 
 def _changes(overrides: Sequence[str]) -> list[Override]:
@@ -149,10 +150,3 @@ def _changes(overrides: Sequence[str]) -> list[Override]:
 def _change(config: DictConfig, override: Override) -> None:
     is_new = override.is_add() or override.is_force_add()
     OmegaConf.update(config, override.key_or_group, override.value(), force_add=is_new)
-
-
-def _write(run_dir: Path, config: DictConfig, overrides: Sequence[str]) -> None:
-    write_atomically(run_dir / rundir.CONFIG, OmegaConf.to_yaml(config))
-    write_atomically(
-        run_dir / rundir.OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(list(overrides)))
-    )

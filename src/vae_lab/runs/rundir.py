@@ -1,190 +1,333 @@
-"""The run directory: what is written there, and how a run is opened again.
+"""The run directory: the one place that knows what the files of a run are called.
 
 ::
 
     runs/<name>/<date>_<time>/
-      .hydra/                    the composed configuration and the overrides
-      checkpoints/{best,last,previous}.ckpt
+      .hydra/                    the composed configuration, the overrides, and Hydra's own
+      .lock                      held while a process trains here
+      checkpoints/               best.ckpt, last.ckpt, and previous.ckpt, which was last before
       events.out.tfevents.*      TensorBoard
+      00000/default/             TensorBoard's projector
       metrics.csv                step, epoch, metric, value
-      images/*.png               the final pictures
+      images/                    the newest pictures; film/ has the frames of the film
       summary.json               final metrics, seconds, versions, status, ...
+      evaluation.json            what scripts/evaluate.py measured
+      traceback_<rank>.txt       of a process that failed
+      export/<format>/           what scripts/export.py wrote
 """
 
-import csv
-import io
 import json
-import zipfile
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import hydra.utils
-from hydra.errors import InstantiationException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from vae_lab.files import write_atomically
+from vae_lab.runs import lock
+from vae_lab.runs.checkpoint_file import read_checkpoint
+from vae_lab.runs.curves import Point, read_curves
+from vae_lab.runs.instantiate import instantiate, read_plain, to_plain
 
 if TYPE_CHECKING:
+    from vae_lab.data import ImageDataModule
     from vae_lab.model.contract import Model
 
-CONFIG = Path(".hydra") / "config.yaml"
-OVERRIDES = Path(".hydra") / "overrides.yaml"
 SUMMARY = "summary.json"
-METRICS = "metrics.csv"
 DONE = ("completed", "pruned")  # the status of a run that nothing is left to do for
-INTERRUPTED = 130  # the shell's exit status of a process ended by Ctrl-C
 
 
-def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401
-    """Build the object that ``config`` describes; the one place where Hydra does so.
+class RunDir:
+    """What a run has left in its directory, or will leave there.
 
-    Raises:
-        ValueError: if a constructor cannot be called with these arguments.
-        Exception: whatever a constructor raises.
+    Nothing is read before it is asked for, and the directory need not exist yet.
+
+    Args:
+        path: the directory.
     """
-    try:
-        return hydra.utils.instantiate(config, _convert_="all", **kwargs)
-    except InstantiationException as error:
-        is_missing = str(error).startswith("Error locating target")
-        if is_missing or isinstance(error.__cause__, TypeError):
-            raise ValueError(str(error).partition("full_key")[0]) from error
-        raise error.__cause__ or error from None
 
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        hydra = self.path / ".hydra"
+        self.config_file = hydra / "config.yaml"
+        self.overrides_file = hydra / "overrides.yaml"
+        self.hydra_file = hydra / "hydra.yaml"
+        self.summary_file = self.path / SUMMARY
+        self.metrics_file = self.path / "metrics.csv"
+        self.images = self.path / "images"
+        self.frames_folder = self.images / "film"
+        self.projector = self.path / "00000" / "default"
+        self.best, self.last, self.next, self.previous = (
+            self.path / "checkpoints" / f"{name}.ckpt"
+            for name in ("best", "last", "next", "previous")
+        )
 
-def is_run(path: Path) -> bool:
-    """Tell whether ``path`` is the directory of a run."""
-    return (path / CONFIG).is_file()
+    @classmethod
+    def begun_in(cls, folder: Path) -> list[Self]:
+        """Return the runs right below a folder that have begun to train, by name."""
+        return [cls(path.parent) for path in sorted(folder.glob(f"*/{SUMMARY}"))]
 
+    @property
+    def name(self) -> str:
+        """What the directory is called."""
+        return self.path.name
 
-def load_config(run_dir: Path) -> DictConfig:
-    """Return the configuration of a run, with the run directory where it lies now.
+    @property
+    def is_composed(self) -> bool:
+        """Whether there is a configuration."""
+        return self.config_file.is_file()
 
-    Raises:
-        FileNotFoundError: if ``run_dir`` is no run.
-        ValueError: if the configuration is damaged.
-    """
-    if not is_run(run_dir):
-        raise FileNotFoundError(f"{run_dir} is not a run directory: it has no {CONFIG}")
-    try:
-        config = cast(DictConfig, OmegaConf.load(run_dir / CONFIG))
-        OmegaConf.set_struct(config, True)
-        config.run_dir = str(run_dir.resolve())
-    except (YAMLError, OmegaConfBaseException) as error:
-        raise ValueError(f"{run_dir / CONFIG} is not what vae-lab wrote: {error}") from error
-    return config
+    @property
+    def is_begun(self) -> bool:
+        """Whether the run has begun to train."""
+        return self.summary_file.is_file()
 
+    # what it was told
 
-def find_checkpoint(run_dir: Path) -> Path:
-    """Return the best checkpoint of a run, or the last if there is no best.
+    def config(self) -> DictConfig:
+        """Return the configuration, with the run directory where it lies now.
 
-    Raises:
-        FileNotFoundError: if there is neither.
-    """
-    for name in ("best", "last"):
-        path = run_dir / "checkpoints" / f"{name}.ckpt"
-        if path.exists():
-            return path
-    raise FileNotFoundError(f"{run_dir} holds no checkpoint: the run ended before its first epoch")
+        Raises:
+            FileNotFoundError: if this is no run.
+            ValueError: if the configuration is damaged.
+        """
+        if not self.is_composed:
+            place = self.config_file.relative_to(self.path)
+            raise FileNotFoundError(f"{self.path} is not a run directory: it has no {place}")
+        try:
+            config = self.saved_config()
+            OmegaConf.set_struct(config, True)
+            config.run_dir = str(self.path.resolve())
+        except (YAMLError, OmegaConfBaseException) as error:
+            raise ValueError(f"{self.config_file} is not what vae-lab wrote: {error}") from error
+        return config
 
+    def saved_config(self) -> DictConfig:
+        """Return the configuration as it was written."""
+        return cast(DictConfig, OmegaConf.load(self.config_file))
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the contents of a checkpoint, provided that they are data and not code.
+    def settings(self) -> dict[str, Any]:
+        """Return the configuration as plain data, interpolations as they stand; or nothing.
 
-    Raises:
-        OSError: if the file cannot be read.
-        ValueError: if they are not, or the file is damaged or not one of ours.
-    """
-    import torch  # noqa: PLC0415 - Hydra imports this module before torch is needed
+        For reading many runs, as ``config`` is slower.
 
-    data = path.read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:  # torch does not check its sums
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile
-        checkpoint = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever damaged bytes make torch do; reading them is done above
-        raise ValueError(
-            f"{path} is damaged or holds code instead of weights, and was not loaded. Resume "
-            "from a checkpoint that vae-lab wrote, or start a new run"
-        ) from error
-    if not isinstance(checkpoint, dict) or not {"epoch", "state_dict"} <= checkpoint.keys():
-        raise ValueError(f"{path} is no checkpoint that vae-lab wrote")
-    return checkpoint
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        return read_plain(self.config_file)
 
+    def hydra(self) -> dict[str, Any]:
+        """Return what Hydra noted of the run: its choices, its command; or nothing.
 
-def load_model(run_dir: Path) -> "Model":
-    """Return the trained model of a run, in evaluation mode, on the CPU.
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        return read_plain(self.hydra_file).get("hydra", {})
 
-    Raises:
-        FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
-        ValueError: if the checkpoint does not fit the configuration.
-    """
-    model = instantiate(load_config(run_dir).model)
-    path = find_checkpoint(run_dir)
-    prefix = "model."
-    state = {k.removeprefix(prefix): v for k, v in load_checkpoint(path)["state_dict"].items()}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit the model in {run_dir / CONFIG}") from error
-    return model.eval()
+    def overrides(self) -> list[str]:
+        """Return the command line that made the run."""
+        path = self.overrides_file
+        return to_plain(OmegaConf.load(path), resolve=False) if path.exists() else []
 
+    def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
+        """Write the configuration and the command line that made it."""
+        write_atomically(self.config_file, OmegaConf.to_yaml(config))
+        lines = OmegaConf.to_yaml(OmegaConf.create(list(overrides)))
+        write_atomically(self.overrides_file, lines)
 
-def read_overrides(run_dir: Path) -> list[str]:
-    """Return the command line that made a run."""
-    path = run_dir / OVERRIDES
-    return cast(list[str], to_plain(OmegaConf.load(path), resolve=False)) if path.exists() else []
+    # what became of it
 
+    def summary(self) -> dict[str, Any]:
+        """Return how the run ended, or nothing if it never began.
 
-def to_plain(node: DictConfig | ListConfig | None, resolve: bool = True) -> Any:  # noqa: ANN401
-    """Return a part of a configuration as dictionaries, lists, numbers and strings."""
-    return OmegaConf.to_container(node, resolve=resolve) if node is not None else None
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        path = self.summary_file
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
 
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write how the run stands."""
+        write_atomically(self.summary_file, json.dumps(summary, indent=2) + "\n")
 
-def read_summary(run_dir: Path) -> dict[str, Any]:
-    """Return what ``summary.json`` holds, or nothing if there is none.
+    def update_summary(self, **changes: str) -> None:
+        """Change parts of the summary; a damaged one is replaced."""
+        try:
+            summary = self.summary()
+        except ValueError:
+            summary = {}
+        self.write_summary(summary | changes)
 
-    Raises:
-        ValueError: if the file is damaged.
-    """
-    path = run_dir / SUMMARY
-    try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    def result(self) -> float | None:
+        """Return what a run that is done is compared by, at its best epoch."""
+        summary = self.summary()
+        return summary["metrics"].get(summary["compared_by"])
 
+    def curves(self) -> dict[str, list[Point]]:
+        """Return the points of each metric, as far as they can be read; nothing without a file."""
+        return read_curves(self.metrics_file) if self.metrics_file.exists() else {}
 
-def result(run_dir: Path) -> float | None:
-    """Return the monitored metric of a run that is done, at its best epoch."""
-    summary = read_summary(run_dir)
-    return summary["metrics"].get(summary["monitor"])
+    def curve(self, metric: str) -> dict[int, float]:
+        """Return the values of a metric by training step.
 
+        Raises:
+            FileNotFoundError: if there are no curves.
+            ValueError: if the metric is not among them.
+        """
+        curves = read_curves(self.metrics_file)
+        if metric not in curves:
+            raise ValueError(f"{self.metrics_file} has no metric {metric}")
+        return {point.step: point.value for point in curves[metric]}
 
-def update_summary(run_dir: Path, **changes: str) -> None:
-    """Change parts of ``summary.json``; a damaged one is replaced."""
-    try:
-        summary = read_summary(run_dir)
-    except ValueError:
-        summary = {}
-    write_summary(run_dir, summary | changes)
+    def write_traceback(self, rank: int, text: str) -> None:
+        """Write why process ``rank`` failed."""
+        write_atomically(self.path / f"traceback_{rank}.txt", text)
 
+    def failure(self) -> str:
+        """Return the last line of the first traceback, empty if there is none."""
+        for path in sorted(self.path.glob("traceback_*.txt")):
+            lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            if lines:
+                return lines[-1]
+        return ""
 
-def read_curve(run_dir: Path, metric: str) -> dict[int, float]:
-    """Return the values of a metric in ``metrics.csv``, by training step.
+    def evaluation_file(self, *peculiarities: str) -> Path:
+        """Return where an evaluation lies.
 
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it does not hold the metric.
-    """
-    with (run_dir / METRICS).open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["metric"] == metric]
-    if not rows:
-        raise ValueError(f"{run_dir / METRICS} has no metric {metric}")
-    return {int(row["step"]): float(row["value"]) for row in rows}
+        Args:
+            peculiarities: what tells it from the usual one, such as other data or another split.
+        """
+        return self.path / f"{'_'.join(['evaluation', *peculiarities])}.json"
 
+    def export_folder(self, target: str) -> Path:
+        """Return where the model lies that was exported to the format ``target``."""
+        return self.path / "export" / target
 
-def write_summary(run_dir: Path, summary: dict[str, Any]) -> None:
-    """Write ``summary.json``."""
-    write_atomically(run_dir / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    # what it has learned
+
+    @property
+    def weights(self) -> Path:
+        """The best checkpoint, or the last if there is no best.
+
+        Raises:
+            FileNotFoundError: if there is neither.
+        """
+        for path in (self.best, self.last):
+            if path.exists():
+                return path
+        raise FileNotFoundError(
+            f"{self.path} holds no checkpoint: the run ended before its first epoch"
+        )
+
+    def best_metrics(self) -> dict[str, float]:
+        """Return ``val/…`` of the best epoch so far; nothing before the first.
+
+        Raises:
+            ValueError: if the checkpoint is damaged.
+        """
+        return read_checkpoint(self.best)["metrics"] if self.best.exists() else {}
+
+    def checkpoints_to_resume(self) -> list[Path]:
+        """Return the checkpoints from which the run can go on, the newest first.
+
+        ``next.ckpt`` lies there where the process died before it could become ``last.ckpt``.
+        """
+        return [path for path in (self.last, self.next, self.previous) if path.exists()]
+
+    def open_model(self) -> "Model":
+        """Return the trained model, in evaluation mode, on the CPU.
+
+        Raises:
+            FileNotFoundError: if this is no run, or there is no checkpoint.
+            ValueError: if the checkpoint does not fit the configuration.
+        """
+        model = instantiate(self.config().model)
+        path, prefix = self.weights, "model."
+        state = {k.removeprefix(prefix): v for k, v in read_checkpoint(path)["state_dict"].items()}
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"{path} does not fit the model in {self.config_file}") from error
+        return model.eval()
+
+    def open_data(
+        self, *stages: Literal["fit", "test"], dataset: str | None = None
+    ) -> "ImageDataModule":
+        """Return the data that the run was trained on, read and ready.
+
+        Args:
+            stages: ``fit`` for training and validation images, ``test`` for test images.
+            dataset: read this one in the same way instead.
+
+        Raises:
+            FileNotFoundError: if this is no run, or the data are missing.
+            ValueError: if the configuration or the data are damaged, or have no ``dataset`` to
+                change.
+        """
+        config = self.config().data
+        if dataset is not None:
+            if "dataset" not in config:
+                raise ValueError(f"--data is for runs on MNIST's format, and {self.path} is none")
+            config.dataset = dataset
+        data = instantiate(config)
+        data.prepare_data()
+        for stage in stages:
+            data.setup(stage)
+        return data
+
+    # what it shows
+
+    def write_picture(self, name: str, content: bytes) -> None:
+        """Write the file ``name`` among the pictures."""
+        write_atomically(self.images / name, content)
+
+    def write_frame(self, step: int, content: bytes) -> int:
+        """Keep a frame of the film, drawn after ``step`` training steps; return how many there are.
+
+        Args:
+            step: of training.
+            content: a PNG.
+        """
+        write_atomically(self.frames_folder / f"step_{step:08d}.png", content)
+        return len(self._frames())
+
+    def frames(self) -> list[Path]:
+        """Return the frames of the film, in order.
+
+        Raises:
+            FileNotFoundError: if there are none.
+        """
+        if not (frames := self._frames()):
+            raise FileNotFoundError(
+                f"{self.path} holds no frames of learning: they are kept by a run with "
+                "callbacks=film"
+            )
+        return frames
+
+    def _frames(self) -> list[Path]:
+        return sorted(self.frames_folder.glob("step_*.png"))
+
+    # who works on it
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes out of the run for as long as the context lasts.
+
+        Raises:
+            LockedError: if another process trains here.
+        """
+        return lock.held(self._lock)
+
+    def is_locked(self) -> bool:
+        """Tell whether a process trains here."""
+        return lock.is_held(self._lock)
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"

@@ -21,7 +21,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from vae_lab.runs import rundir, terminal
+from vae_lab.evaluation.metrics import metric
+from vae_lab.runs import terminal
+from vae_lab.runs.instantiate import instantiate
+from vae_lab.runs.rundir import DONE, RunDir
 from vae_lab.seeding import derived_seed
 
 PRUNER, SEARCHED = "pruner", "searched"  # attributes of a study
@@ -120,7 +123,7 @@ def is_unpromising(url: str, name: str, number: int, epoch: int, value: float) -
         name: of the study in there.
         number: of the trial.
         epoch: epochs trained so far.
-        value: of the monitored metric.
+        value: of the metric that trials are compared by.
     """
     storage = open_storage(url)
     try:
@@ -129,7 +132,7 @@ def is_unpromising(url: str, name: str, number: int, epoch: int, value: float) -
             return False
         storage.set_trial_intermediate_value(key, epoch, value)
         study = optuna.load_study(study_name=name, storage=storage)
-        pruner = rundir.instantiate(DictConfig(study.user_attrs[PRUNER]))
+        pruner = instantiate(DictConfig(study.user_attrs[PRUNER]))
         return pruner.prune(study, storage.get_trial(key))
     finally:
         storage.engine.dispose()
@@ -141,6 +144,8 @@ class Search:
     Args:
         storage: the URL of a database.
         name: of the study in there.
+        monitor: the metric whose best value is searched for; None for what objectives are compared
+            by, of which more is better.
         sampler: describes a sampler that takes a seed.
         pruner: describes the pruner; the runs read it from the study.
         seed: of the sampler.
@@ -157,6 +162,7 @@ class Search:
         self,
         storage: str,
         name: str,
+        monitor: str | None,
         sampler: DictConfig,
         pruner: DictConfig,
         seed: int,
@@ -169,13 +175,14 @@ class Search:
         self.seed = seed
         self.space = space
         self.n_trials = n_trials
-        rundir.instantiate(pruner)  # to know now that it can be
+        instantiate(pruner)  # to know now that it can be
         self.storage = open_storage(storage)
+        is_maximised = monitor is None or metric(monitor).higher_is_better
         self.study = optuna.create_study(
             storage=self.storage,
             sampler=self._sampler(0),
             study_name=name,
-            direction="maximize",
+            direction="maximize" if is_maximised else "minimize",
             load_if_exists=True,
         )
         self._require_same(fixed)
@@ -200,17 +207,17 @@ class Search:
             trials.append(self._ask())
         return trials
 
-    def tell(self, number: int, run_dir: Path) -> None:
+    def tell(self, number: int, run: RunDir) -> None:
         """Write down how a trial ended; nothing for one that was interrupted."""
-        summary = rundir.read_summary(run_dir)
+        summary = run.summary()
         status = summary.get("status")
-        value = rundir.result(run_dir) if status in rundir.DONE else None
-        shown = "" if value is None else f", {summary['monitor']} {value:.2f}"
+        value = run.result() if status in DONE else None
+        shown = "" if value is None else f", {summary['compared_by']} {value:.2f}"
         terminal.say(f"trial {number} of {self.n_trials} {status}{shown}")
         key = trial_id(self.storage, self.name, number)
         if self.storage.get_trial(key).state.is_finished():  # another process has told
             return
-        self.storage.set_trial_user_attr(key, DIRECTORY, os.path.relpath(run_dir))
+        self.storage.set_trial_user_attr(key, DIRECTORY, os.path.relpath(run.path))
         if status == "pruned":
             self.study.tell(number, state=TrialState.PRUNED)
         elif value is not None and math.isfinite(value):
@@ -262,7 +269,7 @@ class Search:
         return self.study.ask({**self.space})
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        return rundir.instantiate(self.sampler, seed=derived_seed(self.seed, number))
+        return instantiate(self.sampler, seed=derived_seed(self.seed, number))
 
 
 def print_best(url: str, folder: Path) -> None:

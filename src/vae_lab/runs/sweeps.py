@@ -33,12 +33,17 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lab.runs import processes, rundir, terminal
+from vae_lab.runs import terminal
+from vae_lab.runs.agreement import agreed
+from vae_lab.runs.rundir import DONE, RunDir
+from vae_lab.runs.signals import INTERRUPTED, stop_handlers
 
 LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
 HASH_LENGTH = 8
 UNUSUAL = re.compile(r"[^\w.,=+\-\[\]]")
 NAME = re.compile(r"\w[\w.\-]*")
+# So that Ctrl-C reaches a child through this process alone. Windows has no process groups.
+OWN_GROUP: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
 # Of launchers and sweepers: where they lie, the module that they need, the extra that brings it.
 EXTRAS = (
     ("hydra_plugins.hydra_joblib_launcher", "hydra_plugins.hydra_joblib_launcher", "joblib"),
@@ -66,14 +71,30 @@ def job_directory(overrides: str) -> str:
     return f"{name[: LONGEST_NAME - HASH_LENGTH - 1]}-{digest}"
 
 
-# Launchers bring a schema under the same name as their file in conf/hydra/launcher, on purpose.
-warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
-OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
-OmegaConf.register_new_resolver("first_of", lambda first, second: first or second, replace=True)
+def register() -> None:
+    """Let Hydra understand ``conf/train.yaml``: register the resolvers that stand in there.
+
+    It also silences a warning: launchers bring a schema under the same name as their file in
+    ``conf/hydra/launcher``, on purpose.
+    """
+    warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
+    OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
+    OmegaConf.register_new_resolver("first_of", lambda first, second: first or second, replace=True)
 
 
 class PrepareSweep(Callback):
-    """Refuses a sweep that cannot be run, before any job; shows how all ended, after the last."""
+    """Refuses a sweep that cannot be run, before any job; shows how all ended, after the last.
+
+    A launcher sends it to each process that runs a job, where Hydra composes the job again.
+    """
+
+    def __init__(self) -> None:
+        self.began = time.time()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in such a process, and prepare it for composing."""
+        self.__dict__.update(state)
+        register()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
         """Check what all jobs share.
@@ -81,7 +102,6 @@ class PrepareSweep(Callback):
         Raises:
             SystemExit: Hydra turns any other exception of a callback into a warning.
         """
-        self.began = time.time()
         task = config.hydra.overrides.task
         if any(override.lstrip("+").startswith("resume=") for override in task):
             raise SystemExit(
@@ -94,14 +114,14 @@ class PrepareSweep(Callback):
                 f"error: sweep.name is a folder in runs/, of letters, digits, '.', '_' and '-', "
                 f"got {name}"
             )
-        folder = processes.agreed("sweep_dir", config.hydra.sweep.dir)
+        folder = agreed("sweep_dir", config.hydra.sweep.dir)
         config.hydra.sweep.dir = folder
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # for every job
         for part in ("launcher", "sweeper"):
             option = f"hydra/{part}"
             choice = f"{option}={config.hydra.runtime.choices[option]}"
             _require_installed(choice, config.hydra[part]._target_)
-        for job in jobs(Path(folder)):
+        for job in RunDir.begun_in(Path(folder)):
             _require_same(job, config.hydra.job.config_name)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
@@ -111,24 +131,20 @@ class PrepareSweep(Callback):
             SystemExit: with status 1 if a job failed.
         """
         folder = Path(config.hydra.sweep.dir)
-        summaries = {job.name: rundir.read_summary(job) for job in jobs(folder)}
+        jobs = RunDir.begun_in(folder)
+        summaries = {job.name: job.summary() for job in jobs}
         if os.environ.get("RANK", "0") == "0":  # torchrun gives the command to every process
             terminal.print_sweep(folder, summaries)
             if storage := config.hydra.sweeper.get("storage"):
                 from vae_lab.runs import search  # noqa: PLC0415 - Optuna is for searches alone
 
                 search.print_best(storage, folder)
-        ended = {job.name: (job / rundir.SUMMARY).stat().st_mtime for job in jobs(folder)}
+        ended = {job.name: job.summary_file.stat().st_mtime for job in jobs}
         if any(s["status"] == "failed" and ended[n] > self.began for n, s in summaries.items()):
             raise SystemExit(1)
 
 
-def jobs(folder: Path) -> list[Path]:
-    """Return the directories of all jobs that were begun, by name."""
-    return sorted(path.parent for path in folder.glob(f"*/{rundir.SUMMARY}"))
-
-
-def train_in_another_process(run_dir: Path) -> float | None:
+def train_in_another_process(run: RunDir) -> float | None:
     """Run the job of a sweep that starts processes of its own, which would repeat the sweep.
 
     Raises:
@@ -139,43 +155,47 @@ def train_in_another_process(run_dir: Path) -> float | None:
     sources = HydraConfig.get().runtime.config_sources
     conf = next(Path(source.path) for source in sources if source.provider == "main")
     trial = [o for o in HydraConfig.get().overrides.task if o.startswith("sweep.trial=")]
-    command = [sys.executable, conf.parent / "train.py", f"resume='{run_dir}'", *trial]
-    with subprocess.Popen(command, process_group=0) as child, _signals_go_to(child):
+    command = [sys.executable, conf.parent / "train.py", f"resume='{run.path}'", *trial]
+    with subprocess.Popen(command, **OWN_GROUP) as child, _signals_go_to(child):
         status = child.wait()
-    if status in (rundir.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
-        raise SystemExit(rundir.INTERRUPTED)
-    summary = rundir.read_summary(run_dir)
-    if summary.get("status") not in rundir.DONE:
-        with processes.lock(run_dir):
+    if status in (INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
+        raise SystemExit(INTERRUPTED)
+    summary = run.summary()
+    if summary.get("status") not in DONE:
+        with run.lock():
             reason = summary.get("error", f"exit status {status}")
             raise ChildProcessError(reason.removeprefix("error: "))
-    return rundir.result(run_dir)
+    return run.result()
 
 
 @contextmanager
-def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let a process that is told to stop tell its child, and wait for the checkpoint.
+def _signals_go_to(child: subprocess.Popen[Any]) -> Iterator[None]:
+    """While the context lasts, a process that is told to stop tells its child and waits for it.
 
-    A scheduler that listens for SIGUSR2 has the last word once the child has ended.
+    The child then writes its checkpoint and ends. Where a scheduler listens for SIGUSR2, its
+    handler is called after that, and may hand in the job again.
     """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    scheduler = signal.getsignal(signal.SIGUSR2)
-    if callable(scheduler):
-        numbers.append(signal.SIGUSR2)
+    handlers = stop_handlers()
+    of_scheduler = handlers.keys() - {signal.SIGINT, signal.SIGTERM}
     received = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        child.send_signal(signal.SIGTERM if number == signal.SIGUSR2 else number)
+        if number != signal.SIGINT:
+            child.send_signal(signal.SIGTERM)
+        elif OWN_GROUP:  # otherwise the terminal has told the child already
+            child.send_signal(signal.SIGINT)
 
-    before = {number: signal.signal(number, pass_on) for number in numbers}
+    for number in handlers:
+        signal.signal(number, pass_on)
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-    if callable(scheduler) and signal.SIGUSR2 in received:
-        scheduler(signal.SIGUSR2, None)
+    for number in of_scheduler.intersection(received):
+        handler: Any = handlers[number]
+        handler(number, None)
 
 
 def _require_installed(choice: str, target: str) -> None:
@@ -191,11 +211,11 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _require_same(job: Path, config_name: str) -> None:
+def _require_same(job: RunDir, config_name: str) -> None:
     """Refuse to go on with a job whose overrides mean something else by now."""
-    saved = OmegaConf.to_container(OmegaConf.load(job / rundir.CONFIG))
+    saved = OmegaConf.to_container(job.saved_config())
     try:
-        composed = hydra.compose(config_name, rundir.read_overrides(job))
+        composed = hydra.compose(config_name, job.overrides())
         changes = list(differences(saved, OmegaConf.to_container(composed)))
     except HydraException as error:
         changes = [str(error).splitlines()[0]]

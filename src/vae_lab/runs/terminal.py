@@ -8,22 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-UNITS = {
-    "beta": "",
-    "capacity": "nats",
-    "active_units": "",
-    "mmd": "",
-    "effective_sample_size": "samples",
-    "nll_bpd": "bits/pixel",
-    "reconstruction_mse": "squared grey value/pixel",
-}
-SAMPLED = ("nll", "nll_bpd", "effective_sample_size")
-
-
-def unit(metric: str) -> str:
-    """Return the unit of a metric by its name."""
-    name = metric.rpartition("/")[2]
-    return UNITS.get(name, "nats/image")
+from vae_lab.evaluation.metrics import metric
+from vae_lab.runs.rundir import RunDir
 
 
 def say(line: str) -> None:
@@ -35,11 +21,11 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
     """Print how each job of a sweep ended, by the name of its directory."""
     table = Table(title=f"{folder.name}: {len(summaries)} jobs")
     table.add_column("job", overflow="fold")
-    for column in ("status", "monitored", "seconds"):
+    for column in ("status", "compared by", "seconds"):
         table.add_column(column, justify="right")
     for name, summary in summaries.items():
-        value = summary.get("metrics", {}).get(summary.get("monitor"))
-        shown = "–" if value is None else f"{summary['monitor']} {value:.2f}"
+        value = summary.get("metrics", {}).get(summary.get("compared_by"))
+        shown = "–" if value is None else f"{summary['compared_by']} {value:.2f}"
         table.add_row(name, summary["status"], shown, f"{summary.get('seconds', 0.0):.0f}")
     Console().print(table)
     for name, summary in summaries.items():
@@ -47,7 +33,7 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
             say(f"{name} failed: {summary.get('error', '?').removeprefix('error: ')}")
 
 
-def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
+def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
     """Print the test metrics as a table, and where to look at the run."""
     console = Console()
     tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
@@ -59,15 +45,16 @@ def print_outcome(run_dir: Path, summary: dict[str, Any]) -> None:
         table.add_column("value", justify="right")
         table.add_column("unit")
         for name, value in tested.items():
-            is_sampled = name.rpartition("/")[2] in SAMPLED
-            samples = f"  (K = {summary['nll_samples']})" if is_sampled else ""
+            known = metric(name)
+            samples = f"  (K = {summary['nll_samples']})" if known.depends_on_samples else ""
             digits = 2 if abs(value) >= 1 or not value else 4
-            table.add_row(name, f"{value:.{digits}f}", unit(name) + samples)
+            table.add_row(name, f"{value:.{digits}f}", known.unit + samples)
         console.print(table)
-    where = run_dir.relative_to(Path.cwd()) if run_dir.is_relative_to(Path.cwd()) else run_dir
+    here = Path.cwd()
+    where = run.path.relative_to(here) if run.path.is_relative_to(here) else run.path
     lines = [f"status    {summary['status']} after {summary['seconds']:.0f} s"]
-    if (run_dir / "images").exists():
-        lines.append(f"pictures  {where / 'images'}")
+    if run.images.exists():
+        lines.append(f"pictures  {where / run.images.name}")
     if summary["status"] != "failed":
         lines.append(f"curves    tensorboard --logdir {where}")
     if summary["status"] != "completed":

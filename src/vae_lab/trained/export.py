@@ -29,7 +29,7 @@ from vae_lab.model.distributions import Delta, DiagonalGaussian
 from vae_lab.trained import pretrained
 from vae_lab.trained.loaded import TrainedVAE
 
-TOLERANCE = 1e-5  # of a difference, and in units of the number itself where that is above one
+TOLERANCE = 1e-5  # largest difference: absolute for numbers up to 1, relative for larger ones
 CHECKED = 5  # inputs that every exported file is tried on
 METADATA = "metadata.json"
 
@@ -84,7 +84,7 @@ def encoder_caveat(trained: TrainedVAE) -> str | None:
     if isinstance(q, DiagonalGaussian | Delta):
         return None
     return (
-        f"no encoder: the posterior {type(trained.model.posterior).__name__} is no normal "
+        f"no encoder: {type(trained.model.posterior).__name__} is no normal "
         "distribution with a mean and a log-variance; safetensors keep all of it"
     )
 

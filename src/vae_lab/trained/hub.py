@@ -48,7 +48,7 @@ class HubVAE(
     configuration only modules of networks are built (``pretrained.build``).
 
     Args:
-        config: as in ``TrainedVAE``; the weights are those that the model starts training with.
+        config: as in ``TrainedVAE``; the weights are newly initialised, not trained.
 
     Raises:
         ValueError: if ``config`` is not what ``TrainedVAE`` holds, or names a class that is no

@@ -5,7 +5,6 @@ Shapes: B images, D latent dimensions, C×H×W pixels.
 
 import os
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,9 @@ from torch.distributions import Distribution
 from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
-from vae_lab.runs import rundir
+from vae_lab.runs.checkpoint_file import read_checkpoint
+from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.rundir import RunDir
 from vae_lab.seeding import set_random_state
 
 DESCRIPTION = ("name", "seed", "latent_dim", "model", "objective", "data")
@@ -34,8 +35,8 @@ class TrainedVAE(nn.Module):
     Args:
         model: in evaluation mode.
         config: how it came about, as dictionaries, lists, numbers and strings: ``name``, ``seed``,
-            ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration, and
-            ``vae_lab_version``.
+            ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration,
+            ``pixels``, ``"binary"`` or ``"grey"``, and ``vae_lab_version``.
     """
 
     model: Model
@@ -58,8 +59,7 @@ class TrainedVAE(nn.Module):
     @property
     def pixels(self) -> Pixels:
         """What the model was trained on: ``"binary"`` or ``"grey"``."""
-        # as MNISTDataModule.pixels has it, without loading Lightning, which takes seconds
-        return "grey" if self.config["data"]["binarization"] == "none" else "binary"
+        return self.config["pixels"]
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Distribution:
@@ -167,8 +167,11 @@ def open_run(run_dir: str | os.PathLike[str]) -> TrainedVAE:
         FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
         ValueError: if configuration and weights are damaged or do not fit.
     """
-    model = rundir.load_model(Path(run_dir))
-    complete = rundir.to_plain(rundir.load_config(Path(run_dir)))
+    run = RunDir(run_dir)
+    model = run.open_model()
+    complete = to_plain(run.config())
     config = {key: complete[key] for key in DESCRIPTION}
-    del config["data"]["root"]
+    config["data"].pop("root", None)
+    # not asked of the data themselves: that would load Lightning, which takes seconds
+    config["pixels"] = read_checkpoint(run.weights)["pixels"]
     return TrainedVAE(model, config | {"vae_lab_version": version("vae-lab")}).eval()

@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from vae_lab.extras import require
-from vae_lab.runs import rundir
+from vae_lab.runs.instantiate import instantiate
 from vae_lab.trained.loaded import TrainedVAE
 
 CONFIG = "config.json"
@@ -35,7 +35,7 @@ def build(config: dict[str, Any]) -> TrainedVAE:
     """
     try:
         _refuse_strangers(config["model"])
-        trained = TrainedVAE(rundir.instantiate(dict(config["model"])), config)
+        trained = TrainedVAE(instantiate(dict(config["model"])), config)
         _ = trained.latent_dim, trained.image_shape, trained.pixels
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{CONFIG} is not what vae-lab wrote: {error!r}") from error
@@ -51,7 +51,7 @@ def write(trained: TrainedVAE, folder: Path) -> list[Path]:
     safetensors = require("safetensors.torch", extra="export")
     config, weights = folder / CONFIG, folder / WEIGHTS
     safetensors.save_model(trained, str(weights))
-    config.write_text(json.dumps(trained.config, sort_keys=True, indent=2))
+    config.write_text(json.dumps(trained.config, sort_keys=True, indent=2), encoding="utf-8")
     weights.chmod(config.stat().st_mode)  # safetensors makes it readable to its owner alone
     return [config, weights]
 
@@ -67,12 +67,12 @@ def read(folder: str | os.PathLike[str]) -> TrainedVAE:
     safetensors = require("safetensors.torch", extra="export")
     config, weights = Path(folder, CONFIG), Path(folder, WEIGHTS)
     try:
-        trained = build(json.loads(config.read_text()))
+        trained = build(json.loads(config.read_text(encoding="utf-8")))
     except json.JSONDecodeError as error:
         raise ValueError(f"{config} is damaged: {error}") from error
     try:
         safetensors.load_model(trained, str(weights))
-    except Exception as error:  # whatever damaged bytes make safetensors do
+    except Exception as error:  # safetensors raises many kinds on damaged bytes
         raise ValueError(f"{weights} is damaged or does not fit {config}") from error
     return trained
 

@@ -9,13 +9,14 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.strategies import ParallelStrategy
 from omegaconf import DictConfig
 
-from vae_lab.data import MNISTDataModule
+from vae_lab.data import ImageDataModule
+from vae_lab.evaluation.metrics import metric
 from vae_lab.runs.environment import processor_cores
-from vae_lab.runs.rundir import instantiate
-from vae_lab.training.callbacks.album import Album
+from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.exhibit import Exhibit
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 from vae_lab.training.checkpoints import AtomicCheckpoints
+from vae_lab.training.lightning_speed import Album
 from vae_lab.training.module import VAEModule
 
 if TYPE_CHECKING:
@@ -27,18 +28,19 @@ class Experiment:
     """Everything that a configuration describes, built.
 
     Attributes:
-        config: the configuration, ``monitor`` filled in.
-        monitor: the metric that judges the run, of validation images; higher is better.
-        validates: whether there are validation images, without which nothing is monitored.
+        config: the configuration; its ``monitor`` is the metric that picks the best epoch, None
+            without validation.
+        compared_by: the metric by which a sweep compares the run with others.
+        validates: whether there are validation images.
         trial: of a search, else None.
     """
 
     config: DictConfig
-    datamodule: MNISTDataModule
+    datamodule: ImageDataModule
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
-    monitor: str
+    compared_by: str
     validates: bool
     trial: "PruneTrial | None"
 
@@ -49,7 +51,7 @@ class Experiment:
 
     @property
     def starts_processes(self) -> bool:
-        """Whether training would start further processes, each with the command line of this."""
+        """Whether training would start more processes, each with the command line of this one."""
         strategy = self.trainer.strategy
         if not isinstance(strategy, ParallelStrategy) or self.trainer.world_size == 1:
             return False
@@ -58,14 +60,17 @@ class Experiment:
 
 
 def build(cfg: DictConfig) -> Experiment:
-    """Instantiate everything that ``cfg`` describes.
+    """Instantiate everything that ``cfg`` describes; ``cfg`` stays as it is.
 
     Raises:
         ValueError: if a value is out of its range.
     """
+    cfg = copy.deepcopy(cfg)
     _check_values(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.data)
+    datamodule: ImageDataModule = instantiate(cfg.data)
+    if cfg.callbacks.get("early_stopping") and not datamodule.validates:
+        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     module = VAEModule(
         model=instantiate(cfg.model),
         objective=instantiate(cfg.objective),
@@ -77,13 +82,12 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
     )
     _check_parts(cfg, module)
-    validates = bool(cfg.data.val_size) and cfg.trainer.get("limit_val_batches") != 0
-    monitor = module.metric_name(cfg.monitor or f"val/{module.objective.monitored}")
-    cfg = copy.deepcopy(cfg)
-    cfg.monitor = monitor if validates else None
+    validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
+    compared_by = module.metric_name(cfg.monitor or f"val/{module.objective.compared_by}")
+    cfg.monitor = module.metric_name(cfg.monitor or "val/bound") if validates else None
     stopwatch = Stopwatch()
-    trial = _trial(cfg)
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    trial = _trial(cfg, compared_by)
+    callbacks = [_callback(callback) for callback in cfg.callbacks.values() if callback]
     exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
     others = [callback for callback in callbacks if callback not in exhibits]
     trainer = instantiate(
@@ -92,10 +96,18 @@ def build(cfg: DictConfig) -> Experiment:
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
     )
-    return Experiment(cfg, datamodule, module, trainer, stopwatch, monitor, validates, trial)
+    return Experiment(cfg, datamodule, module, trainer, stopwatch, compared_by, validates, trial)
 
 
-def _trial(cfg: DictConfig) -> "PruneTrial | None":
+def _callback(description: DictConfig) -> pl.Callback:
+    """Instantiate a callback; the metric that it monitors says which way is better."""
+    monitor = description.get("monitor")
+    if monitor is None:
+        return instantiate(description)
+    return instantiate(description, mode="max" if metric(monitor).higher_is_better else "min")
+
+
+def _trial(cfg: DictConfig, compared_by: str) -> "PruneTrial | None":
     if cfg.sweep.trial is None:
         return None
     if cfg.monitor is None:
@@ -104,17 +116,17 @@ def _trial(cfg: DictConfig) -> "PruneTrial | None":
         PruneTrial,
     )
 
-    return PruneTrial(cfg.monitor, **cfg.sweep.trial)
+    return PruneTrial(compared_by, **cfg.sweep.trial)
 
 
 def _plugins() -> list[object]:
-    # a scheduler's queue is the launcher's business: Lightning would ask for the job a second time
+    # the launcher queues a preempted job again; Lightning would queue it a second time
     is_slurm = SLURMEnvironment.detect()
     return [AtomicCheckpoints(), *([SLURMEnvironment(auto_requeue=False)] if is_slurm else [])]
 
 
 def _check_values(cfg: DictConfig) -> None:
-    """Refuse values that do not go together, or that others would refuse less clearly.
+    """Refuse values that do not go together, or that a library would refuse less clearly.
 
     Raises:
         ValueError: with what to do.
@@ -126,8 +138,6 @@ def _check_values(cfg: DictConfig) -> None:
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")
-    if cfg.callbacks.get("early_stopping") and not cfg.data.val_size:
-        raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     cores, devices = processor_cores(), cfg.trainer.devices
     if cfg.trainer.accelerator == "cpu" and isinstance(devices, int) and devices > cores:
         raise ValueError(

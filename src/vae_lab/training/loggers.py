@@ -4,7 +4,6 @@ import csv
 import io
 import shutil
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -18,29 +17,17 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]  # made at run time by protobuf
 )
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.utils.tensorboard.summary import histogram, hparams
 
+from vae_lab.evaluation.metrics import METRICS, markdown_table
 from vae_lab.files import write_atomically
-
-# Charts that show training and validation together: rate and distortion are the two terms of the
-# ELBO (Alemi et al. 2018, arXiv:1711.00464).
-CHARTS = {
-    "ELBO": {"elbo, nats": ["Multiline", ["(train|val)/elbo.*"]]},
-    "rate and distortion": {
-        "rate: KL, nats": ["Multiline", ["(train|val)/kl"]],
-        "−distortion: reconstruction, nats": ["Multiline", ["(train|val)/reconstruction.*"]],
-    },
-    "objective": {
-        "loss, nats": ["Multiline", ["(train|val)/loss"]],
-        "beta": ["Multiline", ["train/beta"]],
-    },
-}
+from vae_lab.runs.curves import COLUMNS
+from vae_lab.runs.rundir import RunDir
 
 # Metrics of the HParams table, after the monitored one. TensorBoard takes the columns for all runs
 # from one of them, so all name the same.
-HPARAMS_METRICS = (
-    "test/nll", "val/elbo", "test/elbo", "test/kl", "val/reconstruction", "test/reconstruction",
-)  # fmt: skip
+HPARAMS_METRICS = [f"{split}/{metric.name}" for metric in METRICS for split in metric.hparams]
 
 NO_HYPERPARAMETERS = {
     "_partial_", "callbacks", "default_root_dir", "logger", "monitor", "name", "profiler", "resume",
@@ -69,7 +56,7 @@ class TensorBoard(TensorBoardLogger):
         metric: str,
         changed: Mapping[str, bool | int | float | str | None],
     ) -> None:
-        """Write what the run is: its configuration, its charts, its HParams row.
+        """Write what the run is: its configuration, its metrics and charts, its HParams row.
 
         Args:
             config: the resolved configuration.
@@ -79,7 +66,8 @@ class TensorBoard(TensorBoardLogger):
         """
         text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
         self.experiment.add_text("config", f"```yaml\n{text}```")
-        self.experiment.add_custom_scalars(CHARTS)
+        self.experiment.add_text("metrics", markdown_table())
+        self.experiment.add_custom_scalars(charts())
         named = {
             key: "null" if value is None else value
             for key, value in changed.items()
@@ -124,19 +112,22 @@ class TensorBoard(TensorBoardLogger):
         self._write(histogram(tag, values.cpu().float().numpy(), bins), description, step)
 
     @rank_zero_only
-    def log_embedding(self, points: Tensor, labels: list[int], images: Tensor) -> None:
+    def log_embedding(self, points: Tensor, labels: list[str], images: Tensor) -> None:
         """Show points (N, D) with labels and images (N, C, H, W) in the projector.
 
-        They replace what was there, and lie in the folder ``00000/default``.
+        They replace what was there.
         """
-        folder = Path(self.log_dir) / "00000" / "default"
+        folder = RunDir(self.log_dir).projector
         shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
-        self.experiment.add_embedding(points, labels, images)
+        height, width = images.shape[2:]
+        sides = (height - width, width - height)  # torch arranges squares alone
+        black = [part for side in sides for part in (max(side, 0) // 2, (max(side, 0) + 1) // 2)]
+        self.experiment.add_embedding(points, labels, pad(images, black))
 
     def _write(self, summary: Summary, description: str, step: int) -> None:
         for value in summary.value:
             value.metadata.summary_description = description
-        # TensorBoard's data server forgets the description of what torch's form of a value holds
+        # TensorBoard's data server drops the descriptions of values in the form that torch writes
         values = [migrate_value(value) for value in summary.value]
         self.experiment.file_writer.add_summary(Summary(value=values), step)
 
@@ -155,11 +146,9 @@ class MetricsCSV(Logger):
         run_dir: the run directory.
     """
 
-    COLUMNS = ("step", "epoch", "metric", "value")
-
     def __init__(self, run_dir: str) -> None:
         super().__init__()
-        self.path = Path(run_dir) / "metrics.csv"
+        self.path = RunDir(run_dir).metrics_file
 
     @property
     def name(self) -> str:
@@ -181,7 +170,7 @@ class MetricsCSV(Logger):
         if not self.path.exists():
             self._rewrite([])
         epoch = metrics.get("epoch", "")
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             for name, value in metrics.items():
                 if name != "epoch":
@@ -194,14 +183,29 @@ class MetricsCSV(Logger):
         The last row may be cut off, where the process was killed or the disk was full.
         """
         if self.path.exists():
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if len(row) == len(self.COLUMNS)]
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
             self._rewrite(row for row in rows[1:] if int(row[0]) < step)
 
     def _rewrite(self, rows: Iterable[list[str]]) -> None:
         content = io.StringIO(newline="")
-        csv.writer(content).writerows([list(self.COLUMNS), *rows])
+        csv.writer(content).writerows([list(COLUMNS), *rows])
         write_atomically(self.path, content.getvalue())
+
+
+def charts() -> dict[str, dict[str, tuple[str, list[str]]]]:
+    """Return the charts of the custom scalars, as ``add_custom_scalars`` takes them.
+
+    Rate and distortion are the two terms of the ELBO (Alemi et al. 2018, arXiv:1711.00464).
+    """
+    groups: dict[str, dict[str, tuple[str, list[str]]]] = {}
+    for metric in METRICS:
+        if chart := metric.chart:
+            splits = "|".join(chart.splits)
+            splits = f"({splits})" if len(chart.splits) > 1 else splits
+            curves = f"{splits}/{metric.name}" + (".*" if metric.takes_suffix else "")
+            groups.setdefault(chart.group, {})[chart.title] = ("Multiline", [curves])
+    return groups
 
 
 def _hyperparameters(

@@ -13,21 +13,23 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab.data import Batch, Split
-from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.evaluation.likelihood import bits_per_pixel, importance_sample
+from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
 from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
+from vae_lab.training.lightning_speed import UncheckedHookName
 
 SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
-class VAEModule(pl.LightningModule):
+class VAEModule(UncheckedHookName, pl.LightningModule):
     """Trains a model on an objective.
 
-    One code path scores every split, with the same objective weights. Metrics are ``split/name``,
-    nats per image: ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as
+    One code path scores every split, with the same objective weights. Metrics are ``split/name``:
+    ``bound``, ``loss``, ``elbo``, ``reconstruction``, ``kl``, the scheduled numbers such as
     ``beta``, and ``test/nll``. ``train/…`` are means over the steps since they were last logged.
 
     Args:
@@ -62,20 +64,26 @@ class VAEModule(pl.LightningModule):
         self.objective = objective
         self.optimizer = optimizer
         self.schedule = schedule
+        self.pixels = pixels
         self.nll_samples = nll_samples
         self.seed = seed
         self._draw = torch.compile(model.draw) if compile_model else model.draw
         self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
         self._count = 0
+        self.validated_at = -1.0  # the epoch that the objective was told at the last validation
         caveat = model.likelihood.caveat(pixels)
-        if caveat is not None:
-            rank_zero_warn(caveat)
+        for warning in filter(None, (caveat, objective.caveat(model))):
+            rank_zero_warn(warning)
         self._is_likelihood = caveat is None
         self._suffix = model.likelihood.suffix(pixels)
 
     def metric_name(self, name: str) -> str:
-        """Return the name under which ``elbo`` and the like are reported for this data."""
-        return name + self._suffix if name.endswith(("elbo", "reconstruction")) else name
+        """Return the name under which ``elbo`` and the like are reported for this data.
+
+        Raises:
+            ValueError: if there is no such metric.
+        """
+        return with_suffix(name, self._suffix)
 
     @property
     def epoch(self) -> float:
@@ -87,13 +95,6 @@ class VAEModule(pl.LightningModule):
     def _steps_per_epoch(self) -> float:
         steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
         return math.ceil(steps) if math.isfinite(steps) else steps  # infinite before fitting
-
-    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
-        """Set an attribute; the one that Lightning sets 40 times a step, without torch's checks."""
-        if name == "_current_fx_name":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Fix the random numbers of this training batch, its binarisation included."""
@@ -110,6 +111,8 @@ class VAEModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Fix the random numbers of validation, so that epochs differ by the weights alone."""
         self._set_seed("val")
+        if not self.trainer.sanity_checking:
+            self.validated_at = self.epoch
 
     def on_test_epoch_start(self) -> None:
         """Fix the random numbers of testing."""
@@ -152,7 +155,7 @@ class VAEModule(pl.LightningModule):
             metrics["nll"] = -estimate.log_px.mean()
             metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
             if not self.model.likelihood.is_density:
-                metrics["nll_bpd"] = metrics["nll"] / (x[0].numel() * math.log(2))
+                metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:])
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
@@ -176,13 +179,23 @@ class VAEModule(pl.LightningModule):
         return torch.stack([-bound.value, *bound.parts.values()]).detach().mean(1)
 
     def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor | float]:
-        """Name ``terms``, and add the scheduled numbers."""
+        """Name ``terms``, and add the bound and the scheduled numbers."""
         names = ["loss", *map(self.metric_name, bound.parts)]
-        return dict(zip(names, terms, strict=True)) | dict(bound.scheduled)
+        named = dict(zip(names, terms, strict=True))
+        return named | {"bound": -named["loss"]} | dict(bound.scheduled)
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, batch_size=batch_size, sync_dist=True)
+
+    def log(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log a metric, of a callback too.
+
+        Raises:
+            ValueError: if there is no such metric.
+        """
+        metric(name)
+        super().log(name, *args, **kwargs)
 
     def _require_finite(self, name: str, value: Tensor) -> None:
         if not math.isfinite(value.item()):
@@ -193,13 +206,14 @@ class VAEModule(pl.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the last validation's metrics, and the running means for a resumed run."""
+        """Add what the pixels are, the last validation's metrics, and, to resume, running means."""
+        checkpoint["pixels"] = self.pixels
         metrics = self.trainer.callback_metrics.items()
         checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
         checkpoint["train_means"] = {"sums": self._sums, "count": self._count}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the running means."""
+        """Go on from the running means of the run that is resumed."""
         means = checkpoint["train_means"]
         self._sums, self._count = means["sums"], means["count"]
 

@@ -7,13 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from vae_lab.runs.rundir import RunDir
 from vae_lab.training import callbacks
-from vae_lab.training.callbacks.exhibit import Exhibit
-from vae_lab.training.callbacks.film import Film, learning
-from vae_lab.training.callbacks.interpolations import Interpolations
-from vae_lab.training.callbacks.latent_traversals import LatentTraversals
-from vae_lab.training.callbacks.picture import PictureCallback
-from vae_lab.training.callbacks.posterior_histograms import PosteriorHistograms
+from vae_lab.training.callbacks.exhibit import Exhibit, PictureCallback
+from vae_lab.training.callbacks.film import LearningFilm
+from vae_lab.training.callbacks.latent_space import Interpolations, LatentTraversals
+from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms
 
 
 def every_exhibit():
@@ -50,6 +49,7 @@ class Recorder(Exhibit):
 def draw(exhibit, model, images):
     torch.manual_seed(0)
     labels = torch.arange(len(images)) % 3
+    exhibit.class_names = ["shoe", "bag", "coat"]
     with torch.no_grad():
         return exhibit.draw(model, images, labels)
 
@@ -113,7 +113,7 @@ def test_interpolations_begin_and_end_with_images_and_their_codes(
         "vae_lab.pictures.plots.image_rows", lambda given, title, columns: rows.update(given)
     )
     draw(Interpolations("run", 1, 5), bernoulli_model, binary_images)
-    assert list(rows) == ["0 → 1", "1 → 2", "2 → 0"]
+    assert list(rows) == ["shoe → bag", "bag → coat", "coat → shoe"]
     for row in rows.values():
         start, end = row[0], row[-1]
         torch.testing.assert_close(row[1], bernoulli_model.reconstruct(start[None])[0])
@@ -137,10 +137,12 @@ def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_p
     shown = tmp_path / "images" / "film.gif"
     joined = []
     for epoch in range(1, 7):
-        film = Film(str(tmp_path), 1, 5, size=3, extent=2.0)  # anew, as after an interruption
+        film = LearningFilm(
+            str(tmp_path), 1, 5, size=3, extent=2.0
+        )  # anew, as after an interruption
         film.epochs_done = epoch
         film.publish(frame.rotate(10 * epoch), trainer, 10 * epoch)
-        assert len(learning(tmp_path / "images").frames) == epoch
+        assert len(RunDir(tmp_path).frames()) == epoch
         if shown.exists():
             joined.append(epoch)
             shown.unlink()
@@ -149,11 +151,11 @@ def test_a_film_goes_on_where_frames_lie_and_is_joined_when_it_has_doubled(tmp_p
     trainer.current_epoch = 6  # training ends, early or not, right after the epoch was shown
     film.on_train_end(trainer, None)
     with Image.open(shown) as whole:
-        assert whole.n_frames == len(learning(tmp_path / "images").frames) == 6
+        assert whole.n_frames == len(RunDir(tmp_path).frames()) == 6
 
 
 def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
-    film = Film("run", 1, 5, size=3, extent=2.0)
+    film = LearningFilm("run", 1, 5, size=3, extent=2.0)
     sizes = set()
     for epoch in (1, 100):
         film.epochs_done = epoch
@@ -165,4 +167,4 @@ def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
 
 def test_without_frames_the_film_says_how_to_keep_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="callbacks=film"):
-        learning(tmp_path)
+        RunDir(tmp_path).frames()

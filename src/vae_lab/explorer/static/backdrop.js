@@ -1,9 +1,10 @@
 /** What lies still on the plane: rules, numbers, and the test digits coloured by class. */
 
-import { disc } from "./marks.js";
+import { badge } from "./marks.js";
 
 const FAINT = 0.07;
 const STRONG = 0.72;
+const ROUND = 0.6; // of a disc's width: longer names widen it
 
 /**
  * @param context of a canvas in CSS pixels.
@@ -48,15 +49,19 @@ function drawRules(context, style, frame) {
     context.textAlign = "center";
     context.fillText(signed(x), column, row + 15);
   }
-  for (const y of frame.isFlat ? Array(10).keys() : ticks(bottom, top)) {
+  const room = frame.toScreen([left, 0])[0] - 6;
+  const fits = !frame.isFlat || frame.classes.every((name) => context.measureText(name).width < room);
+  for (const y of frame.isFlat ? frame.classes.keys() : ticks(bottom, top)) {
     const [column, row] = frame.toScreen([left, y]);
     rule(context, style, y === 0 && !frame.isFlat, [column, row], frame.toScreen([right, y]));
-    context.textAlign = "right";
-    context.fillText(signed(y), column - 6, row + 4);
+    const text = frame.isFlat ? frame.classes[y] : signed(y);
+    context.textAlign = fits ? "right" : "left";
+    context.fillText(text, ...(fits ? [column - 6, row + 4] : [column + 4, row - 4]));
   }
   context.fillStyle = style.getPropertyValue("--text");
   context.font = `600 12px ${style.fontFamily}`;
   const [end, floor] = frame.toScreen([right, bottom]);
+  context.textAlign = "right";
   context.fillText(frame.plane[0].name, end, floor + 36);
   const [start, ceiling] = frame.toScreen([left, top]);
   context.textAlign = "left";
@@ -72,35 +77,43 @@ function rule(context, style, isZero, from, to) {
   context.stroke();
 }
 
-/** Write each class at its median, so that no one has to tell ten colours apart. */
+/** Write each class at its median, so that no one has to tell many colours apart. */
 function drawNames(context, style, places, { frame, digits, colors, only }) {
   const names = colors
     .map((color, label) => ({ color, label, mine: places.filter((_, i) => digits.labels[i] === label) }))
     .filter(({ label, mine }) => mine.length && (only === null || only === label))
     .map(({ color, label, mine }) => ({ color, label, place: [0, 1].map((axis) => median(mine, axis)) }));
   const size = Math.min(25, Math.max(19, frame.width / 18));
-  keepApart(names.map(({ place }) => place), size);
-  for (const { color, label, place } of names) {
-    disc(context, ...place, size / 2 - 1, style.getPropertyValue("--surface"), color);
+  context.font = `700 ${size / 1.9}px ${style.fontFamily}`;
+  context.textAlign = "center";
+  const spares = names.map(({ label }) =>
+    Math.max(0, context.measureText(frame.classes[label]).width - size * ROUND),
+  );
+  keepApart(
+    names.map(({ place }) => place),
+    spares.map((spare) => [size + spare, size]),
+  );
+  for (const [i, { color, label, place }] of names.entries()) {
+    badge(context, ...place, size / 2 - 1, spares[i], style.getPropertyValue("--surface"), color);
     context.fillStyle = style.getPropertyValue("--text");
-    context.font = `700 ${size / 1.9}px ${style.fontFamily}`;
-    context.textAlign = "center";
-    context.fillText(label, place[0], place[1] + size / 5.5);
+    context.fillText(frame.classes[label], place[0], place[1] + size / 5.5);
   }
 }
 
-/** Push places apart, in place, until none are nearer than `least`. */
-function keepApart(places, least) {
+/** Push places apart, in place, until what stands there, of sizes [width, height], hardly overlaps. */
+function keepApart(places, sizes) {
   for (let round = 0; round < 50; round++) {
     for (const [i, one] of places.entries()) {
-      for (const other of places.slice(i + 1)) {
-        const away = one.map((value, axis) => value - other[axis] + (axis - 0.5) * 1e-3);
+      for (const [j, other] of places.entries()) {
+        if (j <= i) continue;
+        const least = [0, 1].map((axis) => (sizes[i][axis] + sizes[j][axis]) / 2);
+        const away = one.map((value, axis) => (value - other[axis] + (axis - 0.5) * 1e-3) / least[axis]);
         const distance = Math.hypot(...away);
-        if (distance >= least) continue;
-        const push = away.map((value) => (value / distance) * (least - distance) * 0.5);
-        push.forEach((value, axis) => {
-          one[axis] += value;
-          other[axis] -= value;
+        if (distance >= 1) continue;
+        away.forEach((value, axis) => {
+          const push = (value / distance) * (1 - distance) * 0.5 * least[axis];
+          one[axis] += push;
+          other[axis] -= push;
         });
       }
     }

@@ -38,7 +38,7 @@ export class RunCard {
     this.#find(".kind").textContent = facts.join(" · ");
     const canvas = this.#find(".plane");
     canvas.setAttribute("aria-label", `Latent plane of ${info.name}. Arrow keys move the point.`);
-    this.#view = new PlaneView(canvas, colors, actions);
+    this.#view = new PlaneView(canvas, info.classes, colors, actions);
     this.#sliders = new Sliders(this.#find(".sliders"), info, (dimension, value) => {
       actions.slide();
       this.setLatent(this.z.with(dimension, value), performance.now());
@@ -99,6 +99,10 @@ export class RunCard {
 
   #find = (selector) => this.#element.querySelector(selector);
 
+  #paint(selector, bytes) {
+    paint(this.#find(selector), bytes, this.#run.info.image_shape);
+  }
+
   #latest = (work, report) =>
     latestOnly(async (input) => {
       this.#setWorking(this.#working + 1);
@@ -117,7 +121,7 @@ export class RunCard {
   }
 
   async #showDecoded(z, since) {
-    paint(this.#find(".decoded"), await this.#run.decode([z]));
+    this.#paint(".decoded", await this.#run.decode([z]));
     const milliseconds = performance.now() - since;
     this.#find(".latency").textContent = `${milliseconds.toFixed(0)} ms`;
     this.#element.dataset.latency = milliseconds;
@@ -131,8 +135,8 @@ export class RunCard {
     }
     const found = await this.#run.encode(pixels);
     const number = (value) => value.toFixed(1).replace("-", "−");
-    paint(this.#find(".given"), pixels);
-    paint(this.#find(".reconstruction"), fromBase64(found.image));
+    this.#paint(".given", pixels);
+    this.#paint(".reconstruction", fromBase64(found.image));
     this.#find(".bound").hidden = found.elbo === null;
     if (found.elbo !== null) {
       this.#find(".elbo-name").textContent = this.#run.info.elbo;
@@ -147,7 +151,7 @@ export class RunCard {
 
   async #decodeStrip([a, b]) {
     const steps = Array.from({ length: STRIP }, (_, i) => between(a, b, i / (STRIP - 1)));
-    paint(this.#find(".strip"), await this.#run.decode(steps));
+    this.#paint(".strip", await this.#run.decode(steps));
     this.#find(".strip").hidden = false;
   }
 

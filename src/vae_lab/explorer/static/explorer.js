@@ -88,14 +88,14 @@ const walk = new Walk(element("progress"), element("play"), (t) => {
   for (const card of cards) card.walk(t);
 });
 
-function buildClasses(colors) {
-  colors.forEach((color, label) => {
+function buildClasses(classes, colors) {
+  classes.forEach((name, label) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = label;
-    button.style.setProperty("--class", color);
+    button.textContent = name;
+    button.style.setProperty("--class", colors[label]);
     button.setAttribute("aria-pressed", "false");
-    button.setAttribute("aria-label", `Show class ${label} alone`);
+    button.setAttribute("aria-label", `Show class ${name} alone`);
     button.addEventListener("click", () => {
       const isOn = button.getAttribute("aria-pressed") !== "true";
       for (const other of button.parentElement.children) other.setAttribute("aria-pressed", "false");
@@ -107,7 +107,11 @@ function buildClasses(colors) {
 }
 
 function buildDrawing(run) {
-  const pad = new DrawingPad(element("pad"), (pixels) => {
+  const { noun, image_shape: shape } = run.info;
+  element("draw").textContent = `Draw a${noun === "image" ? "n" : ""} ${noun}`;
+  element("test-digit").textContent = `Take a test ${noun}`;
+  if (shape[0] > 1) forbidDrawing();
+  const pad = new DrawingPad(element("pad"), shape, (pixels) => {
     element("pad-hint").hidden = Boolean(pixels);
     walk.stop();
     if (pixels) hold(true);
@@ -121,6 +125,16 @@ function buildDrawing(run) {
       report(error.message);
     }
   });
+}
+
+/** Colours are not drawn: test images alone can be given. */
+function forbidDrawing() {
+  element("draw").textContent = "Encode an image";
+  element("pad-hint").textContent = "Take a test image to see what the model makes of it";
+  element("pad").removeAttribute("tabindex");
+  element("pad").setAttribute("role", "img");
+  element("pad").setAttribute("aria-label", "The image given");
+  for (const part of document.querySelectorAll(".pen")) part.hidden = true;
 }
 
 function buildScheme() {
@@ -137,8 +151,9 @@ function buildScheme() {
 
 async function start() {
   const embedded = element("embedded");
-  const { colors, runs } = embedded ? await openEmbedded(embedded.textContent) : await openServer();
-  buildClasses(colors);
+  const opened = await (embedded ? openEmbedded(embedded.textContent) : openServer());
+  const { classes, colors, runs } = opened;
+  buildClasses(classes, colors);
   buildScheme();
   document.body.dataset.runs = runs.length;
   for (const run of runs) cards.push(new RunCard(run, element("runs"), colors, actions));

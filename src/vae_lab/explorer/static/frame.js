@@ -3,13 +3,14 @@
 import { project } from "./geometry.js";
 
 const MARGIN = { left: 34, right: 10, top: 32, bottom: 46 };
-const CLASS_RANGE = [-0.7, 9.7]; // one latent is drawn against the class
+const ABOVE = 0.7; // and below: the room around classes, against which one latent is drawn
 
 export class Frame {
-  constructor(plane, width, height) {
+  constructor(plane, width, height, classes) {
     this.plane = plane;
+    this.classes = classes;
     this.isFlat = plane.length === 1;
-    this.ranges = [plane[0].range, plane[1]?.range ?? CLASS_RANGE];
+    this.ranges = [plane[0].range, plane[1]?.range ?? [-ABOVE, classes.length - 1 + ABOVE]];
     this.width = width - MARGIN.left - MARGIN.right;
     this.height = height - MARGIN.top - MARGIN.bottom;
   }
@@ -33,7 +34,7 @@ export class Frame {
   }
 
   /** The place of a latent; with one latent, `label` says how high. */
-  place(z, label = (CLASS_RANGE[0] + CLASS_RANGE[1]) / 2) {
+  place(z, label = (this.classes.length - 1) / 2) {
     const point = project(this.plane, z);
     return this.toScreen(this.isFlat ? [point[0], label] : point);
   }

@@ -1,7 +1,7 @@
 /** Runs without a server: the plane decoded beforehand on a grid, interpolated in between. */
 
 import { project } from "./geometry.js";
-import { PIXELS, SIDE, fromBase64 } from "./pixels.js";
+import { fromBase64, sizeOf } from "./pixels.js";
 import { splitDigits } from "./server.js";
 
 class EmbeddedRun {
@@ -12,13 +12,14 @@ class EmbeddedRun {
     this.size = size;
     this.tiles = tiles;
     this.bytes = fromBase64(digits);
+    this.length = sizeOf(info.image_shape); // of an image
   }
 
   digits = async () => splitDigits(this.bytes, this.info);
 
   async decode(latents) {
-    const images = new Uint8Array(latents.length * PIXELS);
-    latents.forEach((z, i) => images.set(this.#decodeOne(z), i * PIXELS));
+    const images = new Uint8Array(latents.length * this.length);
+    latents.forEach((z, i) => images.set(this.#decodeOne(z), i * this.length));
     return images;
   }
 
@@ -31,13 +32,13 @@ class EmbeddedRun {
     });
     const [left, below] = places.map((place) => Math.min(Math.floor(place), this.size - 2));
     const [x, y] = [places[0] - left, places[1] - below];
-    const start = (below * this.size + left) * PIXELS;
-    const above = start + this.size * PIXELS;
-    const { tiles } = this;
-    const image = new Uint8Array(PIXELS);
-    for (let i = 0; i < PIXELS; i++) {
-      const low = (1 - x) * tiles[start + i] + x * tiles[start + PIXELS + i];
-      const high = (1 - x) * tiles[above + i] + x * tiles[above + PIXELS + i];
+    const { tiles, length } = this;
+    const start = (below * this.size + left) * length;
+    const above = start + this.size * length;
+    const image = new Uint8Array(length);
+    for (let i = 0; i < length; i++) {
+      const low = (1 - x) * tiles[start + i] + x * tiles[start + length + i];
+      const high = (1 - x) * tiles[above + i] + x * tiles[above + length + i];
       image[i] = Math.round((1 - y) * low + y * high);
     }
     return image;
@@ -45,7 +46,7 @@ class EmbeddedRun {
 }
 
 /** Return the tiles of a square mosaic, one after the other, row by row from the bottom left. */
-async function cut(url, size) {
+async function cut(url, size, shape) {
   const mosaic = new Image();
   mosaic.src = url;
   await mosaic.decode();
@@ -53,18 +54,22 @@ async function cut(url, size) {
   const context = canvas.getContext("2d");
   context.drawImage(mosaic, 0, 0);
   const { data } = context.getImageData(0, 0, mosaic.width, mosaic.height);
-  const tiles = new Uint8Array(size * size * PIXELS);
+  const [, rows, columns] = shape;
+  const [length, area] = [sizeOf(shape), rows * columns];
+  const tiles = new Uint8Array(size * size * length);
   for (let i = 0; i < tiles.length; i++) {
-    const tile = Math.floor(i / PIXELS);
-    const row = (size - 1 - Math.floor(tile / size)) * SIDE + Math.floor((i % PIXELS) / SIDE);
-    const column = (tile % size) * SIDE + (i % SIDE);
-    tiles[i] = data[4 * (row * mosaic.width + column)];
+    const tile = Math.floor(i / length);
+    const channel = Math.floor((i % length) / area);
+    const row = (size - 1 - Math.floor(tile / size)) * rows + Math.floor((i % area) / columns);
+    const column = (tile % size) * columns + (i % columns);
+    tiles[i] = data[4 * (row * mosaic.width + column) + channel];
   }
   return tiles;
 }
 
 export async function openEmbedded(text) {
-  const { colors, runs } = JSON.parse(text);
-  const opened = runs.map(async (run) => new EmbeddedRun(run, await cut(run.mosaic, run.size)));
-  return { colors, runs: await Promise.all(opened) };
+  const { runs, ...classes } = JSON.parse(text);
+  const open = async (run) =>
+    new EmbeddedRun(run, await cut(run.mosaic, run.size, run.info.image_shape));
+  return { ...classes, runs: await Promise.all(runs.map(open)) };
 }

@@ -20,8 +20,15 @@ function outline(context, style, color, width, trace) {
 }
 
 export function disc(context, x, y, radius, fill, edge) {
+  badge(context, x, y, radius, 0, fill, edge);
+}
+
+/** A disc cut in two halves, `apart` pixels from each other, and joined. */
+export function badge(context, x, y, radius, apart, fill, edge) {
   context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.arc(x + apart / 2, y, radius, -Math.PI / 2, Math.PI / 2);
+  context.arc(x - apart / 2, y, radius, Math.PI / 2, -Math.PI / 2);
+  context.closePath();
   context.fillStyle = fill;
   context.fill();
   context.lineWidth = 2;

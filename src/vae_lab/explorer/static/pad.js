@@ -1,6 +1,6 @@
-/** A pad to draw a digit on, with mouse, finger, pen or arrow keys. */
+/** A pad to draw a grey image on, with mouse, finger, pen or arrow keys; it shows those of any kind. */
 
-import { PIXELS, paint } from "./pixels.js";
+import { paint } from "./pixels.js";
 import { toDigit, trace } from "./raster.js";
 
 const PEN_WIDTH = 0.085; // of the pad
@@ -9,19 +9,23 @@ const PEN_ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], A
 
 export class DrawingPad {
   #canvas;
+  #shape;
   #onChange;
   #strokes = [];
   #given = null;
   #pen = [0.5, 0.5];
   #isDown = false;
 
-  /** @param onChange takes the pixels whenever they change. */
-  constructor(canvas, onChange) {
+  /**
+   * @param canvas is drawn on, unless the images are in colour.
+   * @param shape of the images, [C, H, W].
+   * @param onChange takes the pixels whenever they change.
+   */
+  constructor(canvas, shape, onChange) {
     this.#canvas = canvas;
+    this.#shape = shape;
     this.#onChange = onChange;
-    this.#listenToPointer();
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-    for (const type of ["focus", "blur"]) canvas.addEventListener(type, () => this.#draw());
+    if (shape[0] === 1) this.#listen();
     new ResizeObserver(() => this.#draw()).observe(canvas);
   }
 
@@ -39,8 +43,10 @@ export class DrawingPad {
     this.#changed();
   }
 
-  #listenToPointer() {
+  #listen() {
     const canvas = this.#canvas;
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    for (const type of ["focus", "blur"]) canvas.addEventListener(type, () => this.#draw());
     const pointAt = ({ clientX, clientY }) => {
       const box = canvas.getBoundingClientRect();
       return [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
@@ -87,13 +93,13 @@ export class DrawingPad {
   #changed() {
     this.#draw();
     const isEmpty = !this.#given && !this.#strokes.length;
-    this.#onChange(isEmpty ? null : (this.#given ?? toDigit(this.#strokes)));
+    this.#onChange(isEmpty ? null : (this.#given ?? toDigit(this.#strokes, this.#shape)));
   }
 
   #draw() {
     const canvas = this.#canvas;
     if (this.#given) {
-      paint(canvas, this.#given.subarray(0, PIXELS));
+      paint(canvas, this.#given, this.#shape);
       return;
     }
     const size = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));

@@ -11,6 +11,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 
 export class PlaneView {
   #canvas;
+  #classes;
   #colors;
   #plane = null;
   #digits = null;
@@ -22,12 +23,14 @@ export class PlaneView {
 
   /**
    * @param canvas is drawn in the size that CSS gives it.
+   * @param classes their names.
    * @param colors of the classes.
    * @param actions `hover`, `press` and `drag` take coordinates and the event; `key` takes the
    *   event, and returns whether it means something.
    */
-  constructor(canvas, colors, actions) {
+  constructor(canvas, classes, colors, actions) {
     this.#canvas = canvas;
+    this.#classes = classes;
     this.#colors = colors;
     new ResizeObserver(() => this.refresh()).observe(canvas);
     this.#listen(actions);
@@ -59,7 +62,8 @@ export class PlaneView {
   }
 
   get #frame() {
-    return new Frame(this.#plane, this.#canvas.clientWidth, this.#canvas.clientHeight);
+    const { clientWidth, clientHeight } = this.#canvas;
+    return new Frame(this.#plane, clientWidth, clientHeight, this.#classes);
   }
 
   #listen({ hover, press, drag, key }) {

@@ -55,6 +55,6 @@ export function splitDigits(bytes, { digits, latents }) {
 }
 
 export async function openServer() {
-  const { colors, runs } = await (await ask("api/explorer")).json();
-  return { colors, runs: runs.map((info, index) => new ServedRun(info, index)) };
+  const { runs, ...classes } = await (await ask("api/explorer")).json();
+  return { ...classes, runs: runs.map((info, index) => new ServedRun(info, index)) };
 }

@@ -1,7 +1,7 @@
 """The distributions that torch.distributions lacks, or has in a slower form.
 
-A step of a small VAE spends a tenth of its time on few numbers; written out, they take half as many
-operations as ``Independent(Normal(...), 1)`` and its like.
+A training step of a small VAE spends a tenth of its time on the few numbers of its latents. Written
+out, their formulas take half as many operations as ``Independent(Normal(...), 1)`` and its like.
 """
 
 from vae_lab.model.distributions.latents import (

@@ -167,7 +167,7 @@ class TransformedGaussian(Distribution):
     Args:
         base: of z₀.
         transform: f, z₀ → z, from zuko.
-        points: N evenly spread standard normal points, (N, D), that stand for z₀ in the mean.
+        points: N evenly spread standard normal points, (N, D), over which ``mean`` averages f.
     """
 
     has_rsample = True
@@ -195,7 +195,7 @@ class TransformedGaussian(Distribution):
         return z, log_densities - log_volume
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log density at ``value`` (..., D), nats, (...): D passes through f."""
+        """Return the log density at ``value`` (..., D), nats, (...), by D passes through f."""
         z0, log_volume = self._transform.inv.call_and_ladj(value)  # pyright: ignore[reportAttributeAccessIssue]
         return self._base.log_prob(z0) + log_volume
 

@@ -115,9 +115,9 @@ class ContinuousBernoulliImage(LogitImage):
 class FittedNormal(Distribution):
     """Independent normal pixels, whose one variance is fitted to the images that are scored.
 
-    Batch (..., B), event (C, H, W). The logarithm of a maximum, not of a density. The variance is
-    that of all processes' images. It carries no gradient and needs none: at the maximum the
-    derivative with respect to it is zero.
+    Batch (..., B), event (C, H, W). ``log_prob`` is the logarithm of a maximum over variances, not
+    of a density. The variance is that of all processes' images. It carries no gradient and needs
+    none: at the maximum the derivative with respect to it is zero.
 
     Args:
         mean: (..., B, C, H, W).

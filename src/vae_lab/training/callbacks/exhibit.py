@@ -1,13 +1,17 @@
-"""What everything that shows a model shares: when, on which images, and without leaving traces."""
+"""What everything that shows a model shares: when, on which images, and where it goes."""
 
-from pathlib import Path
+import io
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
+from PIL import Image
 from torch import Tensor
 
+from vae_lab.evaluation.metrics import metric
 from vae_lab.model.contract import Model
+from vae_lab.runs.rundir import RunDir
 from vae_lab.training.callbacks.averaged_weights import shown_weights
 from vae_lab.training.loggers import TensorBoard
 
@@ -27,9 +31,10 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         num_images: how many of the data module's examples are shown.
 
     Attributes:
-        name: under which it stands in TensorBoard and in the run directory.
+        name: its name in TensorBoard and in the run directory.
         description: what one sees there and how to read it, in Markdown.
-        epochs_done: of training, when it was last shown.
+        class_names: what the labels are called, known while drawing.
+        epochs_done: how many epochs of training were done when it was last shown.
 
     Raises:
         ValueError: if ``every_n_epochs`` or ``num_images`` is less than 1.
@@ -37,12 +42,13 @@ class Exhibit(pl.Callback, Generic[Drawn]):
 
     name: str
     description: str
+    class_names: Sequence[str]
 
     def __init__(self, run_dir: str, every_n_epochs: int | None, num_images: int) -> None:
         for option, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
             if value is not None and value < 1:
                 raise ValueError(f"{option} must be at least 1, got {value}")
-        self.folder = Path(run_dir) / "images"
+        self.run = RunDir(run_dir)
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images
         self.epochs_done = 0
@@ -62,14 +68,14 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         raise NotImplementedError
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show if it is due; the last epoch follows at the end of training."""
+        """Show the model if it is due; after the last epoch, ``on_train_end`` does."""
         epoch = trainer.current_epoch + 1
         is_due = self.every_n_epochs is not None and epoch % self.every_n_epochs == 0
         if is_due and epoch != trainer.max_epochs:
             self._show(trainer, pl_module, epoch)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the trained model, unless training has ended early where it was just shown."""
+        """Show the trained model, unless training stopped early after an epoch that was shown."""
         if self.epochs_done != trainer.current_epoch or not self.epochs_done:
             self._show(trainer, pl_module, trainer.current_epoch)
 
@@ -89,6 +95,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         model = cast(Model, pl_module.model)
         datamodule = cast(Any, trainer).datamodule
         images, labels = datamodule.examples(self.num_images)
+        self.class_names = datamodule.class_names
         was_training = model.training
         model.eval()
         try:
@@ -99,6 +106,33 @@ class Exhibit(pl.Callback, Generic[Drawn]):
                 return self.draw(model, images.to(pl_module.device, pl_module.dtype), labels)
         finally:
             model.train(was_training)
+
+
+class PictureCallback(Exhibit[Image.Image]):
+    """An exhibit that is a picture.
+
+    It goes to TensorBoard, with its description, and, replacing the one before, to
+    ``images/<name>.png``.
+    """
+
+    def scalars(self) -> dict[str, float]:
+        """Return numbers found while drawing the last picture, to be logged beside it."""
+        return {}
+
+    def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
+        """Write the picture to ``images/`` and TensorBoard, and the scalars to all loggers."""
+        buffer = io.BytesIO()
+        drawn.save(buffer, "PNG")
+        self.run.write_picture(f"{self.name}.png", buffer.getvalue())
+        for logger in tensorboards(trainer):
+            logger.log_picture(
+                f"images/{self.name}", buffer.getvalue(), drawn.size, self.description, step
+            )
+        if scalars := self.scalars():
+            split = cast(Any, trainer).datamodule.example_split
+            named = {f"{split}/{metric(name).name}": value for name, value in scalars.items()}
+            for logger in trainer.loggers:
+                logger.log_metrics(named | {"epoch": trainer.current_epoch}, step)
 
 
 def tensorboards(trainer: pl.Trainer) -> list[TensorBoard]:

@@ -1,6 +1,6 @@
 """The latent space being learned, one frame per epoch."""
 
-from pathlib import Path
+import io
 
 import lightning.pytorch as pl
 from PIL import Image
@@ -8,21 +8,18 @@ from torch import Tensor
 
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, plots
-from vae_lab.training.callbacks.exhibit import tensorboards
-from vae_lab.training.callbacks.picture import PictureCallback
-
-PLANE = 2
-SECONDS_PER_FRAME, SECONDS_AT_END = 0.4, 2.0
+from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
+from vae_lab.training.callbacks.latent_space import PLANE
 
 
-class Film(PictureCallback):
+class LearningFilm(Exhibit[Image.Image]):
     """Keeps a frame per epoch in ``images/film/`` and joins them in ``images/film.gif``.
 
     With two latents a frame shows the posterior means, on fixed axes, beside the decoded plane;
     otherwise the same samples from the prior. A resumed run adds to the frames that lie there.
 
     The film so far is joined, and sent to TensorBoard, each time its length has doubled and at the
-    end of training: so all of that together costs no more than twice the last time.
+    end of training. All of it costs less than three times the last joining.
 
     Args:
         run_dir: the run directory.
@@ -47,7 +44,7 @@ class Film(PictureCallback):
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self.extent = extent
-        self._joined = 0  # frames of the film that was last shown
+        self._joined = 0  # how many frames the film had when it was last joined
         self.coordinates = plots.plane_coordinates(size, "linear", extent)
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
@@ -57,7 +54,10 @@ class Film(PictureCallback):
             samples = model.sample(len(self.coordinates) ** 2)
             return plots.image_grid(samples, f"{epoch}: samples, z from the prior, decoded")
         means = model.encode(images).mean
-        scatter = plots.latent_scatter(means, labels, f"{epoch}: posterior means", self.extent)
+        title = f"{epoch}: posterior means"
+        scatter = plots.latent_scatter(
+            means, labels, title, self.extent, class_names=self.class_names
+        )
         grid = plots.plane_grid(self.coordinates).to(images)
         decoded = model.decode(grid).mean
         return plots.beside(
@@ -66,10 +66,9 @@ class Film(PictureCallback):
 
     def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
         """Keep the frame, and show the film if its length has doubled."""
-        folder = frames_folder(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn.resize((drawn.width // 2, drawn.height // 2)).save(folder / f"step_{step:08d}.png")
-        count = len(list(folder.glob("step_*.png")))
+        buffer = io.BytesIO()
+        drawn.resize((drawn.width // 2, drawn.height // 2)).save(buffer, "PNG")
+        count = self.run.write_frame(step, buffer.getvalue())
         if count & (count - 1) == 0:
             self._join(trainer, step)
 
@@ -80,36 +79,13 @@ class Film(PictureCallback):
             self._join(trainer, trainer.global_step - 1)
 
     def _join(self, trainer: pl.Trainer, step: int) -> None:
-        film = learning(self.folder)
+        film = films.learning(self.run.frames())
         if len(film.frames) == self._joined:
             return
         self._joined = len(film.frames)
         encoded = film.gif()
-        (self.folder / f"{self.name}.gif").write_bytes(encoded)
+        self.run.write_picture(f"{self.name}.gif", encoded)
         for logger in tensorboards(trainer):
             logger.log_picture(
                 f"images/{self.name}", encoded, film.frames[0].size, self.description, step
             )
-
-
-def frames_folder(images: Path) -> Path:
-    """Return where the frames of a run lie, given its folder of images."""
-    return images / Film.name
-
-
-def learning(images: Path) -> films.Film:
-    """Return the film of the frames kept so far.
-
-    Args:
-        images: the run's folder of images.
-
-    Raises:
-        FileNotFoundError: if there are none.
-    """
-    paths = sorted(frames_folder(images).glob("step_*.png"))
-    if not paths:
-        raise FileNotFoundError(
-            f"{images} holds no frames of learning: they are kept by a run with callbacks=film"
-        )
-    frames = [Image.open(path).convert("RGB") for path in paths]
-    return films.Film(frames, SECONDS_PER_FRAME, SECONDS_AT_END)

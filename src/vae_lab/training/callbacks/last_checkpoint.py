@@ -3,51 +3,54 @@
 import os
 import signal
 import threading
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
+from vae_lab.runs.rundir import RunDir
+from vae_lab.runs.signals import Handler, stop_handlers
+
 NOTICE = b"\nstopping after this step; press Ctrl-C again to stop at once\n"
 STDERR = 2
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
 
 class LastCheckpoint(Checkpoint):
     """Writes ``last.ckpt`` after every epoch and, when told to stop, after the step in progress.
 
     The one before is kept as ``previous.ckpt``. A run is told to stop by Ctrl-C and by SIGTERM
-    (preemption, ``kill``); where a scheduler listens for SIGTERM or SIGUSR2, it has the last word
-    once the checkpoint is written. Waiting for the end of the step keeps the weights and the
-    optimiser consistent, so that the run can be resumed without a trace. Several processes stop at
-    the same step: they ask each other every ``trainer.log_every_n_steps``. A second signal stops at
-    once, with the checkpoint before.
+    (preemption, ``kill``). Where another library had set a handler for the signal before training,
+    as submitit does for SIGTERM and SIGUSR2, that handler is called once the checkpoint is written,
+    and decides whether the process ends. Waiting for the end of the step keeps the weights and the
+    optimiser consistent, so that a resumed run ends with the same numbers as one never interrupted.
+    Several processes stop at the same step: they ask each other every
+    ``trainer.log_every_n_steps``. A second signal stops at once and writes no checkpoint.
 
     Args:
-        folder: where checkpoints are written.
+        run_dir: the run directory.
     """
 
-    def __init__(self, folder: str) -> None:
-        self.path = Path(folder) / "last.ckpt"
+    def __init__(self, run_dir: str) -> None:
+        self.run = RunDir(run_dir)
         self._signal: int | None = None  # that told this process to stop
-        self._saved = False  # since then
-        self._speaks = False  # as one of several processes does
-        self._handlers: dict[int, Any] = {}  # as they were before training
+        self._saved = False  # a checkpoint, since then
+        self._speaks = False  # true in the one of several processes that says so to the user
+        self._handlers: dict[int, Handler] = {}  # of signals, as they were before training
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remember who listened before Lightning does."""
-        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        """Remember the handlers of signals before Lightning sets its own."""
+        self._handlers = stop_handlers()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen, in place of Lightning, which gives signals their former meaning in the end."""
+        """Handle the signals here from now on, and no longer in Lightning.
+
+        Lightning set its handlers just before. It removes them at the end of training.
+        """
         self._speaks = trainer.is_global_zero
         if threading.current_thread() is threading.main_thread():
-            for number, handler in self._handlers.items():
-                if number != signal.SIGUSR2 or callable(handler):
-                    signal.signal(number, self._on_signal)
+            for number in self._handlers:
+                signal.signal(number, self._on_signal)
 
     def on_train_batch_end(
         self,
@@ -57,7 +60,7 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Save after a step, if told to stop; the last of an epoch is left to its end."""
+        """Save after a step, if told to stop; after an epoch's last, on_train_epoch_end does."""
         is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if is_step and not trainer.is_last_batch and self._is_told(trainer, batch_idx + 1):
             self._save(trainer)
@@ -70,21 +73,21 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Stop, if told to: only now have the loggers written the last step."""
+        """Stop, if told to and saved: loggers write a step only after its on_train_batch_end."""
         if self._saved:
             self._stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save."""
+        """Save, and stop if told to."""
         self._save(trainer)
         if self._is_told(trainer, 0):
             self._stop()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop, if told to while the others drew their last pictures; listen no more."""
+        """Restore the former handlers; stop, if told to while the last pictures were drawn."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
-                if handler is not None:  # as of one that was not set from Python
+                if handler is not None:  # None where it was not set from Python
                     signal.signal(number, handler)
         if self._is_told(trainer, 0):
             self._stop()
@@ -103,12 +106,12 @@ class LastCheckpoint(Checkpoint):
             self._stop()
         self._signal = number
         if self._speaks:
-            os.write(STDERR, NOTICE)  # printing is not for signal handlers
+            os.write(STDERR, NOTICE)  # print() is not safe in a signal handler
 
     def _stop(self) -> None:
-        """Stop, unless a scheduler says that the process may work on while it can."""
+        """Call the handler from before training, and go on if it returns; without one, raise."""
         handler = self._handlers.get(self._signal) if self._signal else None
-        if not callable(handler):
+        if self._signal is None or not callable(handler):
             raise KeyboardInterrupt
         handler(self._signal, None)
         self._signal, self._saved = None, False
@@ -116,9 +119,8 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
             return
-        aside = self.path.with_name("next.ckpt")
-        trainer.save_checkpoint(aside)
+        trainer.save_checkpoint(self.run.next)
         if trainer.is_global_zero:
-            if self.path.exists():
-                self.path.replace(self.path.with_name("previous.ckpt"))
-            aside.replace(self.path)
+            if self.run.last.exists():
+                self.run.last.replace(self.run.previous)
+            self.run.next.replace(self.run.last)

@@ -8,8 +8,10 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vae_lab.evaluation.metrics import METRICS
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 
+HEADLINES = [name for metric in METRICS if metric.is_headline for name in metric.names]
 REFRESH_SECONDS = 0.25
 
 
@@ -33,7 +35,7 @@ class TrainingProgress(ProgressBar):
         self._console.quiet = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin a bar: a run resumed in the middle of an epoch sees no start of that epoch."""
+        """Begin a bar: for an epoch resumed in its middle, on_train_epoch_start is not called."""
         self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -86,12 +88,14 @@ class TrainingProgress(ProgressBar):
     def _status(self, trainer: pl.Trainer) -> str:
         """Return the metrics of the epoch, as far as they are known."""
         metrics = trainer.logged_metrics
-        shown = [
-            f"{split} {name} {metrics[f'{split}/{name}']:.2f}"
+        known = {
+            split: [name for name in HEADLINES if f"{split}/{name}" in metrics]
             for split in ("train", "val")
-            for name in ("elbo", "elbo_bce", "reconstruction")
-            if f"{split}/{name}" in metrics
-            and (name != "reconstruction" or f"{split}/elbo" not in metrics)
+        }
+        shown = [
+            f"{split} {names[0]} {metrics[f'{split}/{names[0]}']:.2f}"
+            for split, names in known.items()
+            if names
         ]
         callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
         speeds = [c.images_per_second for c in callbacks if isinstance(c, Stopwatch)]

@@ -29,7 +29,7 @@ class Stopwatch(pl.Callback):
         return self.seconds + running
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start: a run resumed in the middle of an epoch sees no start of that epoch."""
+        """Start: for an epoch resumed in its middle, on_train_epoch_start is not called."""
         self._restart()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -65,7 +65,7 @@ class Stopwatch(pl.Callback):
         return {"images": self.images, "seconds": self.elapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the totals."""
+        """Go on from the totals of the run that is resumed."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
 
     def _restart(self) -> None:

@@ -1,9 +1,8 @@
 """One run directory as a row: with which settings, how it ended, what it measured."""
 
-import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.evaluation import record
-from vae_lab.runs import processes, rundir
+from vae_lab.evaluation.metrics import METRICS, metric
+from vae_lab.runs.curves import Point
 from vae_lab.runs.overrides import Value, first_line, parse, plain
+from vae_lab.runs.rundir import RunDir
 
-HYDRA = Path(".hydra") / "hydra.yaml"
-EVALUATION = "evaluation.json"
 COUNTS = ("epochs", "steps", "seconds", "training_seconds", "images_per_second", "parameters")
 # What reading a damaged file, or one of another shape, raises.
 DAMAGE = (AttributeError, KeyError, OSError, OmegaConfBaseException, TypeError, ValueError,
           yaml.YAMLError)  # fmt: skip
 EMPTY = OmegaConf.create({})
-FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Run:
         metrics: ``val/…`` at the best epoch (the best so far, if it goes on), ``test/…``, and
             ``evaluation/…`` of ``scripts/evaluate.py``; finite numbers.
         samples: the K of metrics that are sampled.
-        monitor: the metric that picks the best epoch, without its split; higher is better.
+        compared_by: the metric that compares it with other runs, without its split.
         counts: numbers of the run as a whole, seconds and epochs among them.
         hardware: on what it ran.
         evaluation: the content of ``evaluation.json``.
@@ -57,7 +55,7 @@ class Run:
     config: DictConfig = EMPTY
     metrics: Mapping[str, float] = field(default_factory=dict)
     samples: Mapping[str, int] = field(default_factory=dict)
-    monitor: str | None = None
+    compared_by: str | None = None
     counts: Mapping[str, float] = field(default_factory=dict)
     hardware: str = ""
     evaluation: dict[str, Any] | None = None
@@ -84,30 +82,31 @@ class Run:
         return tuple(str(self.setting(part)) for part in parts)
 
 
-def read_run(path: Path, name: str) -> Run:
-    """Return the run in the directory ``path``; what is damaged is said, and never raised."""
+def read_run(run: RunDir, name: str) -> Run:
+    """Return what a run directory tells; what is damaged is said, and never raised."""
     try:
-        return _read(path, name)
+        return _read(run, name)
     except DAMAGE as error:
-        return Run(name, "damaged", first_line(error).replace(f"{path}/", ""))
+        return Run(name, "damaged", first_line(error).replace(f"{run.path}/", ""))
 
 
-def _read(path: Path, name: str) -> Run:
-    summary = rundir.read_summary(path)
+def _read(run: RunDir, name: str) -> Run:
+    summary = run.summary()
     metrics = _finite(summary.get("metrics", {}))
-    samples = {"test/nll": summary["nll_samples"]} if "nll_samples" in summary else {}
-    config = OmegaConf.create(_load(path / rundir.CONFIG))
-    hydra = _load(path / HYDRA).get("hydra", {})
+    sampled = [f"test/{known.name}" for known in METRICS if known.depends_on_samples]
+    samples = {name: summary["nll_samples"] for name in sampled if name in metrics}
+    config = OmegaConf.create(run.settings())
+    hydra = run.hydra()
     choices = hydra.get("runtime", {}).get("choices", {})
-    overrides = parse(rundir.read_overrides(path))
+    overrides = parse(run.overrides())
     begun_with = hydra.get("overrides", {}).get("task")
-    status = _status(path, summary.get("status"))
-    curves = {} if status == "completed" else _curves(path / "metrics.csv")
-    monitor = _monitor(summary.get("monitor") or config.get("monitor"), [*metrics, *curves])
-    if validated := curves.get(f"val/{monitor}"):
-        metrics |= {f"val/{monitor}": max(value for _, value in validated)}
+    status = _status(run, summary.get("status"))
+    curves = {} if status == "completed" else run.curves()
+    if status != "completed":
+        metrics |= _finite(run.best_metrics())
+    compared_by = summary.get("compared_by")
     epochs = max([summary.get("epochs", 0), *_epochs_done(curves)])
-    evaluation, damage = _read_evaluation(path / EVALUATION)
+    evaluation, damage = _read_evaluation(run.evaluation_file())
     if evaluation is not None:
         figures = {f"evaluation/{name}": f for name, f in evaluation["metrics"].items()}
         metrics |= _finite({name: figure["value"] for name, figure in figures.items()})
@@ -115,14 +114,14 @@ def _read(path: Path, name: str) -> Run:
     return Run(
         name=name,
         status=status,
-        detail=damage or _detail(path, status, summary, epochs, config),
+        detail=damage or _detail(run, status, summary, epochs, config),
         overrides=overrides,
         begun_with=overrides if begun_with is None else parse(begun_with),
         choices={str(group): plain(option) for group, option in choices.items()},
         config=config,
         metrics=metrics,
         samples=samples,
-        monitor=monitor,
+        compared_by=compared_by and metric(compared_by).name,
         counts=_finite({key: summary.get(key) for key in COUNTS}),
         hardware=_hardware(summary.get("hardware")),
         evaluation=evaluation,
@@ -135,20 +134,6 @@ def _hardware(hardware: Mapping[str, Any] | None) -> str:
     return "{processes} × {name}, threads: {threads}".format(**hardware)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """Return a file of Hydra's, empty if there is none.
-
-    Raises:
-        ValueError: if it holds something else.
-    """
-    if not path.exists():
-        return {}
-    content = yaml.load(path.read_text(), Loader=FAST_LOADER)
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not what Hydra wrote")
-    return content
-
-
 def _finite(numbers: Mapping[str, Any]) -> dict[str, float]:
     """Return what is a finite number: a mean with one that is not would say nothing."""
     return {
@@ -158,64 +143,31 @@ def _finite(numbers: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _monitor(name: str | None, metrics: Iterable[str]) -> str | None:
-    """Return the monitored metric, as it is called for this data: ``elbo``, or ``elbo_bce``."""
-    if name is None:
-        return None
-    known = {metric.rpartition("/")[2] for metric in metrics}
-    wanted = name.rpartition("/")[2]
-    return next((n for n in (wanted, f"{wanted}_bce") if n in known), wanted)
-
-
-def _status(path: Path, status: str | None) -> str:
+def _status(run: RunDir, status: str | None) -> str:
     """Tell a run that goes on from one that was killed, by its lock."""
     if status not in {None, "running"}:
         return str(status)
-    return "running" if processes.is_locked(path) else "unfinished"
+    return "running" if run.is_locked() else "unfinished"
 
 
 def _detail(
-    path: Path, status: str, summary: Mapping[str, Any], epochs: int, config: DictConfig
+    run: RunDir, status: str, summary: Mapping[str, Any], epochs: int, config: DictConfig
 ) -> str:
     if status == "completed":
         return ""
     if status == "failed":
-        return str(summary.get("error") or _last_line_of_traceback(path) or "no reason was kept")
+        return str(summary.get("error") or run.failure() or "no reason was kept")
     if not summary:
         return "ended before training began" if status == "unfinished" else "begins"
     total = OmegaConf.select(config, "trainer.max_epochs")
     return f"after {epochs} of {total} epochs"
 
 
-def _last_line_of_traceback(path: Path) -> str:
-    for traceback in sorted(path.glob("traceback_*.txt")):
-        lines = traceback.read_text(errors="replace").strip().splitlines()
-        if lines:
-            return lines[-1]
-    return ""
-
-
-def _curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return (epoch, value) of each metric; a line cut off by a crash is left out."""
-    curves: dict[str, list[tuple[int, float]]] = {}
-    if not path.exists():
-        return curves
-    with path.open(newline="", errors="replace") as file:
-        for row in csv.DictReader(line.replace("\0", "") for line in file):
-            try:
-                name, epoch, value = row["metric"], int(row["epoch"]), float(row["value"])
-            except (KeyError, TypeError, ValueError):
-                continue
-            if math.isfinite(value):
-                curves.setdefault(name, []).append((epoch, value))
-    return curves
-
-
-def _epochs_done(curves: Mapping[str, list[tuple[int, float]]]) -> Iterator[int]:
+def _epochs_done(curves: Mapping[str, list[Point]]) -> Iterator[int]:
     """Yield numbers of epochs that have ended: a validated one has, others when the next begins."""
     for name, points in curves.items():
-        for epoch, _ in points:
-            yield epoch + name.startswith("val/")
+        for point in points:
+            yield point.epoch + name.startswith("val/")
 
 
 def _read_evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:
@@ -223,7 +175,7 @@ def _read_evaluation(path: Path) -> tuple[dict[str, Any] | None, str]:
     if not path.exists():
         return None, ""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         is_current = (content["format"], content["version"]) == (
             record.FORMAT,
             record.VERSION,

@@ -1,14 +1,14 @@
 """A run directory as a row: how it ended, and what of it can be trusted."""
 
-import fcntl
 import json
 import math
 
 import pytest
-from run_folders import make_run, metrics_of, write_curve
+from run_folders import make_run, metrics_of, write_best, write_curve
 
 from vae_lab.evaluation import record
-from vae_lab.reports.run import read_run
+from vae_lab.reports.row import read_run
+from vae_lab.runs.rundir import RunDir
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def place(tmp_path):
 
 
 def read(place):
-    return read_run(place, "job")
+    return read_run(RunDir(place), "job")
 
 
 def write_evaluation(place, **changes):
@@ -32,7 +32,7 @@ def write_evaluation(place, **changes):
 def test_a_completed_run_has_its_settings_metrics_and_counts(place):
     make_run(place, "latent_dim=8", "objective.beta=4", "model=conv", seconds=90.0)
     run = read(place)
-    assert (run.status, run.detail, run.monitor) == ("completed", "", "elbo")
+    assert (run.status, run.detail, run.compared_by) == ("completed", "", "elbo")
     assert run.metrics == metrics_of(-100.0, 25.0, 95.0)
     assert run.samples == {"test/nll": 100}
     assert run.counts == {"epochs": 10, "seconds": 90.0, "training_seconds": 45.0}
@@ -58,20 +58,22 @@ def test_a_run_goes_on_as_long_as_its_lock_is_held_and_is_unfinished_after(place
     make_run(place, status="running")
     write_curve(place, (9, 0, "val/elbo", -120.0), (19, 1, "val/elbo", -110.0),
                 (29, 2, "val/elbo", -115.0))  # fmt: skip
-    with (place / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with RunDir(place).lock():
         assert read(place).status == "running"
     run = read(place)
     assert (run.status, run.detail) == ("unfinished", "after 3 of 10 epochs")
-    assert run.metrics == {"val/elbo": -110.0}  # the best so far
 
 
-def test_a_run_that_goes_on_is_monitored_by_the_name_in_its_curve(place):
+def test_a_run_that_goes_on_has_the_metrics_of_its_best_epoch_and_not_the_best_of_any(place):
     make_run(place, status="running")
-    write_curve(place, (9, 0, "val/elbo_bce", -120.0))
-    run = read(place)
-    assert (run.monitor, run.metrics) == ("elbo_bce", {"val/elbo_bce": -120.0})
-    assert run.detail == "after 1 of 10 epochs"
+    write_curve(place, (9, 0, "val/elbo", -110.0), (19, 1, "val/elbo", -120.0))
+    write_best(place, bound=-60.0, elbo=-120.0)
+    assert read(place).metrics == {"val/bound": -60.0, "val/elbo": -120.0}
+
+
+def test_a_run_that_is_compared_by_an_unknown_metric_is_told(place):
+    make_run(place, compared_by="val/x")
+    assert (read(place).status, read(place).detail[:22]) == ("damaged", "x is no known metric; ")
 
 
 def test_epochs_without_validation_are_counted_when_the_next_begins(place):
@@ -82,16 +84,17 @@ def test_epochs_without_validation_are_counted_when_the_next_begins(place):
 
 def test_looking_at_a_lock_leaves_it_free(place):
     make_run(place, status="running")
-    with (place / ".lock").open("w") as lock:
+    for _ in range(2):
+        with RunDir(place).lock():
+            pass
         read(place)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_an_interrupted_run_and_one_that_never_trained_are_not_completed(place, tmp_path):
     make_run(place, status="interrupted")
     assert (read(place).status, read(place).detail) == ("interrupted", "after 0 of 10 epochs")
     make_run(tmp_path / "b", status=None)
-    run = read_run(tmp_path / "b", "b")
+    run = read_run(RunDir(tmp_path / "b"), "b")
     assert (run.status, run.detail) == ("unfinished", "ended before training began")
 
 
@@ -100,8 +103,7 @@ def test_a_curve_cut_off_by_a_crash_is_read_up_to_there(place):
     write_curve(place, (9, 0, "val/elbo", -120.0), (19, 1, "val/elbo", math.nan))
     with (place / "metrics.csv").open("a") as file:
         file.write("29,2,val/elbo\n39,3,val/el\0")
-    run = read(place)
-    assert (run.metrics, run.detail) == ({"val/elbo": -120.0}, "after 1 of 10 epochs")
+    assert read(place).detail == "after 1 of 10 epochs"
 
 
 @pytest.mark.parametrize(
@@ -151,10 +153,10 @@ def test_a_damaged_evaluation_leaves_the_run_as_it_is_and_is_told(place, change)
     assert run.evaluation is None
 
 
-def test_grey_pixels_are_monitored_under_their_own_name(place):
+def test_grey_pixels_are_compared_under_their_own_name(place):
     metrics = {"val/elbo_bce": -90.0, "test/elbo_bce": -91.0}
-    make_run(place, metrics=metrics, monitor=None)
-    assert read(place).monitor == "elbo_bce"
+    make_run(place, metrics=metrics, compared_by="val/elbo_bce")
+    assert read(place).compared_by == "elbo_bce"
 
 
 def test_a_resumed_run_has_its_new_settings_and_knows_how_it_began(place):

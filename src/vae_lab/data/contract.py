@@ -1,50 +1,70 @@
-"""The LightningDataModule for MNIST and the data sets in its format."""
+"""What a source of images is to everything outside this room.
+
+A source is a subclass of ``ImageDataModule`` that reads bytes::
+
+    class Shapes(ImageDataModule):
+        class_names = ("square", "circle")
+
+        def read(self, train: bool) -> Batch:
+            file = np.load("train.npz" if train else "test.npz")
+            return torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
+
+and a file in a folder ``data`` of the configuration that names it and its arguments.
+"""
 
 import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import lightning.pytorch as pl
+import torch
 from torch import Tensor
-from torchvision import datasets
 
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
-from vae_lab.data.bundled import unpack_mnist
 from vae_lab.model.likelihoods import Pixels
 
 Split = Literal["train", "val", "test"]
 
 # Seeds of the one-time samples: fixed, so that every run is scored on the same binary images.
 BINARIZATION_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
+CHANNELS = (1, 3)  # grey, and red, green, blue
 
 
-class MNISTDataModule(pl.LightningDataModule):
-    """Canonical splits of a data set in the MNIST format, binarised on the device.
+class ImageDataModule(pl.LightningDataModule):
+    """Images of one shape in three splits, binarised on the device.
 
-    Validation is the *last* ``val_size`` images of the training file; the test file is read for
-    testing alone. Batches are (images, labels): float32 (B, 1, 28, 28) in [0, 1], integers (B,).
+    A source implements ``read`` and ``class_names``; ``prepare_data`` too if it fetches files. All
+    else is here. Validation is the *last* ``val_size`` of the training images; the test images are
+    read for testing alone. Batches are (images, labels): float32 (B, C, H, W) in [0, 1], integers
+    (B,).
 
     Args:
-        dataset: ``MNIST``, ``FashionMNIST`` or ``KMNIST``, a class of ``torchvision.datasets``.
-        root: the folder that holds ``<dataset>/raw``.
-        image_shape: (C, H, W), which the files must have.
+        image_shape: (C, H, W), with one channel or three, which the images must have.
         batch_size: images per batch and process.
         global_batch_size: images per batch of all processes together, shared equally among them;
             None to have ``batch_size`` each.
-        val_size: images of the training file kept for validation; 0 trains on all.
+        val_size: training images kept for validation; 0 trains on all.
         binarization: ``dynamic``, ``static``, ``threshold`` or ``none``.
         seed: of the order of the training images.
+
+    Attributes:
+        name: of the data set, as results state it; that of the class unless a source has another.
+        class_names: what the labels 0, 1, … are called in pictures.
+        is_mnist: whether these are MNIST's digits; the features of the classifier that ships
+            compare samples with these alone.
+        splits: the images and labels that ``setup`` has read; images are bytes (N, C, H, W).
 
     Raises:
         ValueError: if an argument is out of its range.
     """
 
+    class_names: Sequence[str]
+    is_mnist = False
+
     def __init__(
         self,
-        dataset: str,
-        root: str,
-        image_shape: tuple[int, int, int],
+        image_shape: Sequence[int],
         batch_size: int,
         global_batch_size: int | None,
         val_size: int,
@@ -60,8 +80,10 @@ class MNISTDataModule(pl.LightningDataModule):
         if binarization not in list(Binarization):
             choices = ", ".join(Binarization)
             raise ValueError(f"data.binarization must be one of {choices}, got {binarization}")
-        self.dataset = dataset
-        self.root = Path(root)
+        if len(image_shape) != 3 or image_shape[0] not in CHANNELS:  # noqa: PLR2004
+            shape = list(image_shape)
+            raise ValueError(f"data.image_shape must be [1, H, W] or [3, H, W], got {shape}")
+        self.name = type(self).__name__
         self.image_shape = tuple(image_shape)
         self.batch_size = batch_size
         self.global_batch_size = global_batch_size
@@ -70,44 +92,38 @@ class MNISTDataModule(pl.LightningDataModule):
         self.seed = seed
         self.splits: dict[Split, ImageTensors] = {}
 
+    def read(self, train: bool) -> Batch:
+        """Return all images of the training or the test set, and their labels.
+
+        Returns:
+            Bytes (N, C, H, W), and integers (N,), which count ``class_names`` from 0.
+        """
+        raise NotImplementedError
+
     @property
     def pixels(self) -> Pixels:
-        """Whether batches hold black and white pixels alone, or grey ones."""
+        """Whether batches hold black and white pixels alone, or grey ones (of each colour)."""
         return "grey" if self.binarization is Binarization.NONE else "binary"
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation images."""
+        return self.val_size > 0
 
     @property
     def example_split(self) -> Split:
         """The split of the images that pictures show."""
-        return "val" if self.val_size else "train"
-
-    def prepare_data(self) -> None:
-        """Unpack or download the files that are missing.
-
-        Raises:
-            ValueError: if a bundled file is corrupt.
-            FileNotFoundError: if files are missing and cannot be downloaded.
-        """
-        if self.dataset == "MNIST":
-            unpack_mnist(self.root)
-            return
-        try:
-            getattr(datasets, self.dataset)(self.root, download=True)
-        except (OSError, RuntimeError) as error:
-            folder = self.root / self.dataset / "raw"
-            raise FileNotFoundError(
-                f"{self.dataset} is neither in {folder} nor can it be downloaded ({error}). Put "
-                "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-                f"t10k-labels-idx1-ubyte into {folder}"
-            ) from error
+        return "val" if self.validates else "train"
 
     def setup(self, stage: str) -> None:
-        """Read the files of ``stage`` and binarise what is binarised once.
+        """Read the images of ``stage`` and binarise what is binarised once.
 
         Raises:
-            ValueError: if ``val_size`` leaves nothing to train on, or the image shape differs.
+            ValueError: if ``val_size`` leaves nothing to train on, or ``read`` returns anything
+                else than it should.
         """
         if stage in ("fit", "validate") and "train" not in self.splits:
-            images, labels = self._read(train=True)
+            images, labels = self._checked(train=True)
             count = len(images) - self.val_size
             if count < 1:
                 raise ValueError(
@@ -121,7 +137,7 @@ class MNISTDataModule(pl.LightningDataModule):
             val = self._binarize(images[count:], "val")
             self.splits["val"] = ImageTensors(val, labels[count:])
         if stage == "test" and "test" not in self.splits:
-            images, labels = self._read(train=False)
+            images, labels = self._checked(train=False)
             self.splits["test"] = ImageTensors(self._binarize(images, "test"), labels)
 
     def train_dataloader(self) -> ResumableLoader:
@@ -130,8 +146,8 @@ class MNISTDataModule(pl.LightningDataModule):
         return self._loader("train", shuffle=not overfits)
 
     def val_dataloader(self) -> ResumableLoader | list[Any]:
-        """Return batches of the validation images, in order; none with ``val_size=0``."""
-        return self._loader("val", shuffle=False) if self.val_size else []
+        """Return batches of the validation images, in order; none if there are none."""
+        return self._loader("val", shuffle=False) if self.validates else []
 
     def test_dataloader(self) -> ResumableLoader:
         """Return batches of the test images, in order."""
@@ -146,8 +162,7 @@ class MNISTDataModule(pl.LightningDataModule):
     def examples(self, count: int) -> Batch:
         """Return ``count`` images and labels that are the same at every call, for pictures.
 
-        The first validation images; with ``val_size=0`` the first training images. Never test
-        images.
+        The first validation images; without any the first training images. Never test images.
         """
         split = self.example_split
         return self.images(split, count), self.splits[split].labels[:count]
@@ -159,7 +174,7 @@ class MNISTDataModule(pl.LightningDataModule):
 
     def originals(self, split: Split) -> Tensor:
         """Return the images of a split before binarisation, float32 (N, C, H, W)."""
-        images, _ = self._read(train=split != "test")
+        images, _ = self._checked(train=split != "test")
         start = len(images) - self.val_size
         part = {"train": slice(start), "val": slice(start, None), "test": slice(None)}[split]
         return to_float(images[part])
@@ -187,12 +202,25 @@ class MNISTDataModule(pl.LightningDataModule):
     def _is_training(self) -> bool:
         return self.trainer is None or self.trainer.training
 
-    def _read(self, train: bool) -> tuple[Tensor, Tensor]:
-        source = getattr(datasets, self.dataset)(self.root, train=train)
-        shape = (1, *source.data.shape[1:])
+    def _checked(self, train: bool) -> Batch:
+        """Return what ``read`` returns, provided that it is what everything else relies on."""
+        images, labels = self.read(train)
+        shape, count = tuple(images.shape[1:]), len(self.class_names)
         if shape != self.image_shape:
             raise ValueError(f"data.image_shape is {self.image_shape}, but the images are {shape}")
-        return source.data.unsqueeze(1), source.targets
+        if images.dtype != torch.uint8:
+            raise ValueError(f"{self.name}: images must be bytes, torch.uint8, got {images.dtype}")
+        if labels.shape != (len(images),) or labels.is_floating_point():
+            raise ValueError(
+                f"{self.name}: {len(images)} images need as many whole numbers as labels, got "
+                f"{tuple(labels.shape)} of {labels.dtype}"
+            )
+        if len(labels) and not 0 <= labels.min() <= labels.max() < count:
+            raise ValueError(
+                f"{self.name}: labels must count the {count} class_names from 0, got "
+                f"{labels.min()} to {labels.max()}"
+            )
+        return images, labels
 
     def _binarize(self, images: Tensor, split: Split) -> Tensor:
         return binarize_once(images, self.binarization, BINARIZATION_SEEDS[split])

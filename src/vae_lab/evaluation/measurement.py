@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vae_lab.evaluation.metrics import metric
+
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One measured number.
 
     Attributes:
@@ -21,9 +23,20 @@ class Figure:
     standard_error: float | None = None
     num_samples: int | None = None
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        value: float,
+        standard_error: float | None = None,
+        num_samples: int | None = None,
+    ) -> "Measurement":
+        """Return a number in the unit of the metric ``name``."""
+        return cls(value, metric(name).unit, standard_error, num_samples)
 
-def mean_over_images(values: Tensor, unit: str, num_samples: int | None = None) -> Figure:
-    """Return the mean of one number per image, (N,), with its standard error."""
+
+def mean_over_images(values: Tensor, name: str, num_samples: int | None = None) -> Measurement:
+    """Return the mean of a metric, given for each image, (N,), with its standard error."""
     values = values.cpu().double()  # some devices have no such numbers
     error = (values.std() / len(values) ** 0.5).item() if len(values) > 1 else None
-    return Figure(values.mean().item(), unit, error, num_samples)
+    return Measurement.of(name, values.mean().item(), error, num_samples)

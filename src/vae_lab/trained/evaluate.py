@@ -3,22 +3,24 @@
 import dataclasses
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from vae_lab.data import MNISTDataModule, Split
+from vae_lab.data import Split
 from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.evaluation.record import FORMAT, VERSION
 from vae_lab.evaluation.scoring import measure
-from vae_lab.runs import environment, rundir
+from vae_lab.runs import environment
+from vae_lab.runs.checkpoint_file import read_checkpoint
+from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.rundir import RunDir
 
 PLACES = ("data.root=", "hydra.")  # where files lie says nothing about a result
 
 
-def score_run(
-    run_dir: Path,
+def evaluate_run(
+    run: RunDir,
     dataset: str | None,
     split: Split,
     num_samples: int,
@@ -29,7 +31,7 @@ def score_run(
     """Measure what can be measured of a run's best (else last) weights.
 
     Args:
-        run_dir: the run directory, of a crashed run too.
+        run: the run directory, of a crashed run too.
         dataset: a class of ``torchvision.datasets``, or None for the one that trained the run.
         split: whose images are scored.
         num_samples: K, importance samples per image.
@@ -41,38 +43,34 @@ def score_run(
         What ``evaluation.json`` holds.
 
     Raises:
-        FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
-        ValueError: if ``num_samples`` is less than 1, or the configuration does not fit.
+        FileNotFoundError: if ``run`` is no run, or has no checkpoint.
+        ValueError: if ``num_samples`` is less than 1, the configuration does not fit, or the run
+            was trained on data that have no ``dataset`` to change.
     """
     if num_samples < 1:
         raise ValueError(f"--num-samples must be at least 1, got {num_samples}")
     began = time.time()
-    config = rundir.load_config(run_dir)
-    if dataset is not None:
-        config.data.dataset = dataset
-    model = rundir.load_model(run_dir).to(device)
-    data: MNISTDataModule = rundir.instantiate(config.data)
-    data.prepare_data()
-    for stage in ("fit", "test"):
-        data.setup(stage)
+    config = run.config()
+    model = run.open_model().to(device)
+    data = run.open_data("fit", "test", dataset=dataset)
     if not len(data.splits[split]):
         raise ValueError(f"this run has no {split} images")
     torch.manual_seed(seed)
-    run = _describe(run_dir, config.name, config.seed)
+    description = _describe(run, config.name, config.seed)
     is_as_published = dataset is None and split == "test"
     images = data.images(split, len(data.splits[split]))
     metrics = measure(model, data, split, num_samples, device, on_progress)
     return {
         "format": FORMAT,
         "version": VERSION,
-        "run": run,
-        "published": rundir.to_plain(config.get("published")) if is_as_published else None,
+        "run": description,
+        "published": to_plain(config.get("published")) if is_as_published else None,
         "protocol": {
-            "dataset": config.data.dataset,
+            "dataset": data.name,
             "split": split,
             "images": len(data.splits[split]),
             "training_images": len(data.splits["train"]),
-            "binarization": config.data.binarization,
+            "binarization": data.binarization,
             "num_samples": num_samples,
             "seed": seed,
         },
@@ -86,19 +84,18 @@ def score_run(
     }
 
 
-def _describe(run_dir: Path, name: str, seed: int) -> dict[str, Any]:
+def _describe(run: RunDir, name: str, seed: int) -> dict[str, Any]:
     """Return what is known of the training behind the weights, which may have crashed."""
-    path = rundir.find_checkpoint(run_dir)
-    epoch_of_weights = rundir.load_checkpoint(path)["epoch"] + 1
-    summary = rundir.read_summary(run_dir)
+    epoch_of_weights = read_checkpoint(run.weights)["epoch"] + 1
+    summary = run.summary()
     remembered = (
         "status", "epochs", "training_seconds", "hardware", "versions", "parameters", "git_commit",
     )  # fmt: skip
     return {
         "name": name,
-        "overrides": [o for o in rundir.read_overrides(run_dir) if not o.startswith(PLACES)],
+        "overrides": [o for o in run.overrides() if not o.startswith(PLACES)],
         "seed": seed,
-        "weights": path.stem,
+        "weights": run.weights.stem,
         "epoch_of_weights": epoch_of_weights,
         **{key: summary.get(key) for key in remembered},
     }

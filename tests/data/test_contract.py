@@ -1,66 +1,9 @@
-"""The data module: which images are which split, how batches look, what is refused."""
-
-from urllib.error import URLError
+"""What every source has: which images are which split, how batches look, what is refused."""
 
 import pytest
 import torch
-from torchvision import datasets
-from torchvision.datasets import mnist
 
-from vae_lab.data import MNISTDataModule
-from vae_lab.data.bundled import SHA256
-
-
-def real_mnist(root, **changes):
-    options = {
-        "batch_size": 128,
-        "global_batch_size": None,
-        "val_size": 10_000,
-        "binarization": "none",
-        "seed": 0,
-    }
-    options |= {"dataset": "MNIST", "root": str(root), "image_shape": (1, 28, 28)}
-    return MNISTDataModule(**options | changes)
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    def download(*_, **__):
-        raise URLError("no route to host")
-
-    monkeypatch.setattr(mnist, "download_and_extract_archive", download)
-
-
-def test_mnist_splits_into_50000_10000_and_10000_with_validation_last(mnist_root):
-    datamodule = real_mnist(mnist_root)
-    datamodule.prepare_data()
-    datamodule.setup("fit")
-    datamodule.setup("test")
-    splits = datamodule.splits
-    assert {name: len(split) for name, split in splits.items()} == {
-        "train": 50_000,
-        "val": 10_000,
-        "test": 10_000,
-    }
-    source, test = datasets.MNIST(mnist_root, train=True), datasets.MNIST(mnist_root, train=False)
-    assert torch.equal(splits["train"].images[:, 0], source.data[:50_000])
-    assert torch.equal(splits["val"].images[:, 0], source.data[50_000:])
-    assert torch.equal(splits["val"].labels, source.targets[50_000:])
-    assert torch.equal(splits["test"].images[:, 0], test.data)
-
-
-def test_without_validation_mnist_trains_on_all_60000_images(mnist_root):
-    datamodule = real_mnist(mnist_root, val_size=0)
-    datamodule.setup("fit")
-    assert len(datamodule.splits["train"]) == 60_000
-    assert list(datamodule.val_dataloader()) == []
-    assert sum(len(labels) for _, labels in datamodule.train_dataloader()) == 60_000
-
-
-@pytest.mark.parametrize("val_size", [60_000, 60_001])
-def test_a_val_size_that_leaves_nothing_to_train_on_is_refused_by_name(mnist_root, val_size):
-    with pytest.raises(ValueError, match=f"data.val_size .* 60000.* got {val_size}"):
-        real_mnist(mnist_root, val_size=val_size).setup("fit")
+from vae_lab.data import ImageDataModule
 
 
 @pytest.mark.parametrize(
@@ -88,28 +31,6 @@ def test_a_global_batch_is_shared_equally_or_refused(small):
 def test_an_unknown_binarization_is_answered_with_the_choices(small):
     with pytest.raises(ValueError, match="dynamic, static, threshold, none"):
         small(binarization="stochastic")
-
-
-@pytest.mark.usefixtures("no_network")
-def test_files_that_lie_there_are_used_without_a_network(small, numbers):
-    datamodule = small()
-    datamodule.prepare_data()
-    datamodule.setup("fit")
-    datamodule.setup("test")
-    splits = datamodule.splits
-    assert numbers(splits["train"].images) == list(range(17))
-    assert numbers(splits["val"].images) == list(range(17, 23))
-    assert numbers(splits["test"].images) == list(range(200, 209))
-
-
-@pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("dataset", ["FashionMNIST", "KMNIST"])
-def test_missing_files_and_no_network_say_which_files_go_where(small, tmp_path, dataset):
-    datamodule = small(dataset=dataset, root=str(tmp_path / "empty"))
-    with pytest.raises(FileNotFoundError, match="no route to host") as error:
-        datamodule.prepare_data()
-    for part in (str(tmp_path / "empty" / dataset / "raw"), *SHA256):
-        assert part in str(error.value)
 
 
 def test_labels_stay_with_their_images_after_shuffling(small, numbers):
@@ -165,3 +86,56 @@ def test_the_fingerprint_tells_one_set_of_training_images_from_another(small):
 
     assert fingerprint() == fingerprint(seed=1)
     assert fingerprint() != fingerprint(val_size=7)
+
+
+def source_of(images, labels, **changes):
+    """Return a source of two classes that reads these."""
+
+    class Source(ImageDataModule):
+        class_names = ("one", "other")
+
+        def read(self, train):
+            return images, labels
+
+    options = {"image_shape": [3, 4, 2], "batch_size": 2, "global_batch_size": None, "val_size": 1,
+               "binarization": "none", "seed": 0}  # fmt: skip
+    return Source(**options | changes)
+
+
+BYTES = torch.arange(72, dtype=torch.uint8).reshape(3, 3, 4, 2)
+LABELS = torch.tensor([0, 1, 1])
+
+
+def test_a_source_needs_to_read_and_to_name_its_classes_and_no_more():
+    source = source_of(BYTES, LABELS)
+    source.prepare_data()
+    source.setup("fit")
+    images, labels = source.examples(5)
+    assert torch.equal(images, BYTES[2:] / 255)
+    assert labels.tolist() == [1]
+    assert torch.equal(source.originals("train"), BYTES[:2] / 255)
+    assert (source.name, source.pixels, source.validates) == ("Source", "grey", True)
+    assert not source.is_mnist
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "why"),
+    [
+        (BYTES.float(), LABELS, r"images must be bytes, torch\.uint8, got torch\.float32"),
+        (BYTES[:, :1], LABELS, r"data\.image_shape is \(3, 4, 2\), but the images are \(1, 4, 2\)"),
+        (BYTES, LABELS[:2], r"3 images need as many whole numbers as labels, got \(2,\)"),
+        (BYTES, LABELS.float(), r"as labels, got \(3,\) of torch\.float32"),
+        (BYTES, LABELS + 1, "labels must count the 2 class_names from 0, got 1 to 2"),
+        (BYTES, LABELS - 1, "from 0, got -1 to 0"),
+    ],
+)
+def test_a_source_that_reads_something_else_is_told_what_is_wrong(images, labels, why):
+    for stage in ("fit", "test"):
+        with pytest.raises(ValueError, match=why):
+            source_of(images, labels).setup(stage)
+
+
+@pytest.mark.parametrize("shape", [[4, 2], [2, 4, 2], [4, 2, 3, 1]])
+def test_images_are_grey_or_of_three_colours(shape):
+    with pytest.raises(ValueError, match=r"data\.image_shape must be \[1, H, W\] or \[3, H, W\]"):
+        source_of(BYTES, LABELS, image_shape=shape)

@@ -58,7 +58,7 @@ def fitted(small):
     return fit
 
 
-# Advice that training.quieten silences in a real run.
+# Advice that training.advice silences in a real run.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec.. is deprecated"),

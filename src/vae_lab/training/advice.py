@@ -1,0 +1,38 @@
+"""Advice of libraries that does not fit this program, and is not shown."""
+
+import logging
+import threading
+import warnings
+
+# Lightning's advice that does not fit, and a deprecation inside it: data lie in memory, checkpoints
+# are replaced on purpose, and the module's hook precedes the data module's on purpose.
+UNWANTED_WARNINGS = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "You have overridden `on_before_batch_transfer` in `LightningModule`",
+    "The '.*_dataloader' does not have many workers",
+    "Checkpoint directory .* exists and is not empty",
+    "The number of training batches .* is smaller than the logging interval",
+    "Total length of `list` across ranks is zero",
+    "You defined a `validation_step` but have no `val_dataloader`",
+    "Metric `Kernel Inception Distance` will save all extracted features",
+)
+
+
+def quieten() -> None:
+    """Silence advice that does not fit this program."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # says which process has died
+    logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)
+    for message in UNWANTED_WARNINGS:
+        warnings.filterwarnings("ignore", message)
+    threading.excepthook = _report_error_of_thread
+
+
+def _report_error_of_thread(error: threading.ExceptHookArgs) -> None:
+    """Report what ends a thread, except that of TensorBoard's writer.
+
+    What ends the writer, such as a full disk, is raised again where the run logs.
+    """
+    if not type(error.thread).__module__.startswith("tensorboard."):
+        threading.__excepthook__(error)

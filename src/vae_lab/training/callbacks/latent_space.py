@@ -1,0 +1,196 @@
+"""Pictures of the latent space: where images lie in it, and what its points decode to."""
+
+import logging
+
+import lightning.pytorch as pl
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_lab.evaluation.activity import active_units
+from vae_lab.model.contract import Model
+from vae_lab.pictures import journeys, plots
+from vae_lab.training.callbacks.exhibit import PictureCallback
+
+PLANE = 2
+ACTIVE_NATS = 0.01
+STEPS = 11
+SPREADS = 2.5
+MAX_ROWS = 16
+BASE = 0
+
+log = logging.getLogger(__name__)
+
+
+class LatentScatter(PictureCallback):
+    """Posterior means coloured by class; more than two dimensions by principal components."""
+
+    name = "latent_scatter"
+    description = (
+        "**Where validation images lie in latent space**: a point is the mean of an image's "
+        "posterior, coloured by class, though the model never saw the classes. With more than two "
+        "dimensions these are the first two principal components."
+    )
+
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
+        """Encode the examples."""
+        title = f"Posterior means of {len(images):,} images"
+        means = model.encode(images).mean
+        return plots.latent_scatter(means, labels, title, class_names=self.class_names)
+
+
+class LatentUsage(PictureCallback):
+    """Bars of KL per dimension; logs ``active_units`` and warns if most have collapsed.
+
+    Of a ladder, bars of the channels below the top follow those of the top's dimensions; a channel
+    is active if its mean KL is above 0.01 nats.
+    """
+
+    name = "latent_usage"
+    description = (
+        "**Which latent dimensions are in use.** A bar is the mean KL between posterior and prior, "
+        "the nats that this dimension says about an image; grey ones are inactive: their posterior "
+        "is the prior whatever the image. Below the top of a ladder, `c` counts channels."
+    )
+
+    _active: Tensor | None = None
+    _active_units: int | None = None
+
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
+        """Average the KL over the examples; None where it has no closed form."""
+        active = active_units(model.encode(images).mean)
+        self._active_units = int(active.sum())
+        kl_per_dim = model.draw(images, 1).kl_per_dim
+        if kl_per_dim is None:
+            self._active = active.cpu()
+            return None
+        kl = kl_per_dim.mean(0)
+        channels_below = kl[len(active) :]
+        self._active = torch.cat([active, channels_below > ACTIVE_NATS]).cpu()
+        title = f"{int(self._active.sum())} of {len(self._active)} latent dimensions are active"
+        names = [str(dimension + 1) for dimension in range(len(active))]
+        names += [f"c{channel + 1}" for channel in range(len(channels_below))]
+        return plots.kl_bars(kl, self._active, names, title)
+
+    def scalars(self) -> dict[str, float]:
+        """Return the number of active units (Burda et al. 2016), of a ladder those of its top."""
+        units = self._active_units
+        return {} if units is None else {"active_units": float(units)}
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the final picture, and warn if most of the latent space is unused."""
+        super().on_train_end(trainer, pl_module)
+        if self._active is not None and self._active.float().mean() < 0.5:  # noqa: PLR2004
+            log.warning(
+                "posterior collapse: only %d of %d latent dimensions are active. A KL warm-up "
+                "(objective.beta=warmup), a smaller beta or a smaller latent_dim may help",
+                int(self._active.sum()),
+                len(self._active),
+            )
+
+
+class LatentTraversals(PictureCallback):
+    """A row per active dimension, most informative first: one code, changed in that one alone.
+
+    Each dimension runs over its mean ± 2.5 standard deviations among the codes of the examples.
+    Without a closed form of the KL, dimensions are ordered by the variance of posterior means.
+    """
+
+    name = "latent_traversals"
+    description = (
+        "**What each latent dimension does.** One validation image is encoded, then one coordinate "
+        "of its code is moved from left to right and decoded; the others stay. Rows are the active "
+        "dimensions, the largest KL on top; columns count standard deviations of that coordinate "
+        "over images. A row that changes nothing carries nothing about this image."
+    )
+
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
+        """Decode the traversals; None if no dimension is active."""
+        q = model.encode(images)
+        means, codes = q.mean, q.sample()
+        kl_per_dim = model.draw(images, 1).kl_per_dim
+        if kl_per_dim is None:
+            informative, unit = means.var(0), ""
+        else:
+            informative, unit = kl_per_dim.mean(0)[: model.latent_dim], " nats"
+        active = active_units(means)
+        order = informative.argsort(descending=True)
+        shown = order[active[order]][:MAX_ROWS].tolist()
+        if not shown:
+            return None
+        centre, reach = codes.mean(0), SPREADS * codes.std(0)
+        values = journeys.straight(centre - reach, centre + reach, STEPS)
+        rows = {}
+        for dimension in shown:
+            z = means[BASE].repeat(STEPS, 1)
+            z[:, dimension] = values[:, dimension]
+            rows[f"z{dimension + 1}: {informative[dimension]:.2f}{unit}"] = model.decode(z).mean
+        counts = torch.linspace(-SPREADS, SPREADS, STEPS).tolist()
+        columns = [f"{count:+.1f}" if count else "mean" for count in counts]
+        return plots.image_rows(rows, "One latent dimension at a time", columns)
+
+
+class Interpolations(PictureCallback):
+    """A row per class: in a straight line from its most typical example to that of the next."""
+
+    name = "interpolations"
+    description = (
+        "**From one digit to the next.** The outer columns are validation images, each the most "
+        "typical of its class; between them, points of the straight line that joins their "
+        "posterior means, decoded. In a latent space without holes every one looks like a digit."
+    )
+
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
+        """Decode the lines; None if there is only one class."""
+        means = model.encode(images).mean
+        chosen = journeys.typical(means.cpu(), labels)
+        if len(chosen) == 1:
+            return None
+        rows = {}
+        for start, end in zip(chosen.tolist(), chosen.roll(-1).tolist(), strict=True):
+            way = model.decode(journeys.straight(means[start], means[end], STEPS)).mean
+            row = torch.cat([images[start, None], way, images[end, None]])
+            first, last = (self.class_names[int(labels[index])] for index in (start, end))
+            rows[f"{first} → {last}"] = row
+        shares = [f"{share:.0%}" for share in torch.linspace(0, 1, STEPS).tolist()]
+        return plots.image_rows(
+            rows, "From each class to the next, in a straight line", ["image", *shares, "image"]
+        )
+
+
+class Manifold(PictureCallback):
+    """A ``size`` × ``size`` grid of E[x|z]; only for models with two latents.
+
+    Kingma & Welling 2014, figure 4, arXiv:1312.6114.
+
+    Args:
+        run_dir: the run directory.
+        every_n_epochs: epochs from one picture to the next.
+        size: points per axis.
+        spacing: ``linear`` over [−extent, extent], or ``quantile`` of the standard normal.
+        extent: half the width of the linear range.
+
+    Raises:
+        ValueError: if ``spacing`` is neither, or a number is less than 1.
+    """
+
+    name = "manifold"
+    description = (
+        "**The latent plane, decoded** on a grid: neighbours look alike, and one digit turns into "
+        "another without a break."
+    )
+
+    def __init__(
+        self, run_dir: str, every_n_epochs: int, size: int, spacing: str, extent: float
+    ) -> None:
+        super().__init__(run_dir, every_n_epochs, num_images=size**2)
+        self.spacing = spacing
+        self.coordinates = plots.plane_coordinates(size, spacing, extent)
+
+    def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
+        """Decode the grid."""
+        if model.latent_dim != PLANE:
+            return None
+        grid = plots.plane_grid(self.coordinates).to(images)
+        title = f"The latent plane, decoded ({self.spacing} spacing)"
+        return plots.manifold(model.decode(grid).mean, self.coordinates, title)
