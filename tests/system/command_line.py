@@ -77,11 +77,14 @@ def train(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProc
 
 
 def train_cold(*overrides: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
-    """Do the same in an interpreter that has loaded nothing yet, as a user's has not."""
+    """Do the same in an interpreter that has loaded nothing yet, as a user's has not.
+
+    So must runs that share out their jobs by joblib, which does not end in a forked process.
+    """
     return subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *overrides],
         cwd=folder,
-        env=os.environ | _environment(data),
+        env=os.environ | environment_with(data),
         capture_output=True,
         text=True,
         check=False,
@@ -102,7 +105,7 @@ def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path, er
     for path, stream in ((output, sys.stdout), (errors, sys.stderr)):
         with path.open("w", encoding="utf-8") as file:
             os.dup2(file.fileno(), stream.fileno())
-    os.environ.update(_environment(data))
+    os.environ.update(environment_with(data))
     torch.set_num_threads(1)
     os.chdir(folder)
     sys.argv = [str(ROOT / "train.py"), *overrides]
@@ -112,7 +115,8 @@ def _main(overrides: tuple[str, ...], folder: Path, data: Path, output: Path, er
         atexit._run_exitfuncs()  # which processes of multiprocessing leave out
 
 
-def _environment(data: Path) -> dict[str, str]:
+def environment_with(data: Path) -> dict[str, str]:
+    """Return the variables of a process that finds these data, and the tests' own callbacks."""
     path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "VAE_LAB_DATA": str(data),

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from command_line import finish, start, train
+from command_line import finish, start, train_cold
 from tiny import TINY, summary
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
@@ -81,7 +81,7 @@ def test_two_jobs_at_once_begin_with_an_empty_data_directory(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.name=two")
     jobs = (*SHORTEST, "data=mnist", "latent_dim=2,3")
-    done = train("-m", *jobs, *joblib, folder=tmp_path, data=tmp_path / "data")
+    done = train_cold("-m", *jobs, *joblib, folder=tmp_path, data=tmp_path / "data")
     assert done.returncode == 0, done.stdout + done.stderr
     for latent_dim in (2, 3):
         job = tmp_path / "runs" / "two" / f"data=mnist,experiment=shortest,latent_dim={latent_dim}"

@@ -7,7 +7,7 @@ import signal
 import sys
 
 import pytest
-from command_line import ROOT, train
+from command_line import ROOT, train, train_cold
 
 optuna = pytest.importorskip("optuna")
 
@@ -109,7 +109,7 @@ def test_trials_at_once_and_failed_ones_among_them(tmp_path, mnist_root):
         "hydra.sweeper.sampler._target_=optuna.samplers.RandomSampler",
         "latent_dim=0,2,3",
     ]
-    done = train(*command, folder=tmp_path, data=mnist_root)
+    done = train_cold(*command, folder=tmp_path, data=mnist_root)
     trials = trials_in(tmp_path)
     assert {trial.params["latent_dim"] for trial in trials} > {"0"}
     for trial in trials:

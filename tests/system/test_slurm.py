@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import fake_slurm
 import pytest
-from command_line import ROOT
+from command_line import ROOT, environment_with
 from tiny import signal_at
 
 pytest.importorskip("submitit", reason="pip install 'vae-lab[submitit]'")
@@ -33,9 +32,7 @@ def cluster(tmp_path_factory, mnist_root):
     """A sweep whose jobs were preempted once, and what stood in the terminal."""
     folder = tmp_path_factory.mktemp("slurm")
     (folder / "bin").mkdir()
-    environment = os.environ | fake_slurm.install(folder / "bin")
-    environment |= {"VAE_LAB_DATA": str(mnist_root), "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = str(Path(__file__).parent)
+    environment = os.environ | environment_with(mnist_root) | fake_slurm.install(folder / "bin")
     command = [sys.executable, str(ROOT / "train.py"), *SWEEP, PREEMPT]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False,

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 
-from command_line import HERE, ROOT
+from command_line import ROOT, environment_with
 from tiny import EPOCHS, STEPS_PER_EPOCH, TINY, assert_same, signal_at
 
 SMALL = (
@@ -31,7 +31,7 @@ def free_port():
 
 def test_two_agents_train_one_run_in_one_directory(tmp_path, mnist_root):
     endpoint = f"localhost:{free_port()}"
-    environment = os.environ | {"VAE_LAB_DATA": str(mnist_root), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | environment_with(mnist_root)
     agent = [sys.executable, "-m", "torch.distributed.run", f"--nnodes={NODES}",
              "--nproc-per-node=1", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}",
              str(ROOT / "train.py"), *SMALL]  # fmt: skip
@@ -48,8 +48,7 @@ def test_two_agents_train_one_run_in_one_directory(tmp_path, mnist_root):
 
 def test_a_process_that_torchrun_starts_again_goes_on_in_its_directory(folder, uninterrupted):
     killed = signal_at((EPOCHS - 1) * STEPS_PER_EPOCH, "SIGKILL", once="restarted")
-    paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"VAE_LAB_DATA": str(folder), "PYTHONPATH": paths}
+    environment = os.environ | environment_with(folder)
     agent = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=1",
              str(ROOT / "train.py"), *TINY, "trainer=ddp_cpu", "trainer.devices=1",
              "hydra.run.dir=restarts/${now:%H-%M-%S-%f}", killed]  # fmt: skip
