@@ -22,6 +22,7 @@ SMALL = (
     "callbacks=ema",
     "trainer.accumulate_grad_batches=2",
 )
+CLOCK = "+callbacks.clock"
 
 
 @pytest.fixture(scope="module")
