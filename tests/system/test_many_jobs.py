@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from command_line import finish, start, train, train_cold
+from command_line import finish, start, train_cold
 from tiny import TINY, summary
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
@@ -70,11 +70,11 @@ def test_a_sweep_whose_worker_is_killed_is_shown_and_goes_on(folder):
     probe = "+callbacks.kill={_target_: probes.Signal, name: SIGKILL, step: 3, once: shot}"
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.name=shot")
     command = ("-m", *TINY, "latent_dim=2,3", probe, *joblib)
-    done = train(*command, folder=folder, data=folder)
+    done = train_cold(*command, folder=folder, data=folder)
     assert done.returncode == 1
     assert "shot: " in done.stdout
     assert "failed: its process was killed" in done.stderr
-    assert "shot: 2 jobs" in finish(*command, folder=folder, data=folder)
+    assert "shot: 2 jobs" in train_cold(*command, folder=folder, data=folder).stdout
 
 
 def test_two_jobs_at_once_begin_with_an_empty_data_directory(tmp_path):
