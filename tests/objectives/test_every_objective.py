@@ -30,7 +30,7 @@ BUILD = {
     "infovae": lambda count: InfoVAE(0.5, 10.0, count),
 }
 FURTHER_PARTS = {
-    "tcvae": {"mutual_information", "total_correlation", "dimension_wise_kl"},
+    "tcvae": {"batch_mutual_information", "batch_total_correlation", "batch_dimension_wise_kl"},
     "infovae": {"mmd"},
 }
 
