@@ -18,6 +18,7 @@ from torch import Tensor
 from vae_lab.files import write_atomically
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys
+from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.rundir import RunDir
 
@@ -92,14 +93,15 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="a run directory")
     parser.add_argument("--what", choices=(*FILMS, "all"), default="all", help="default: all")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: <run>/images")
+    trust.add_option(parser)
     arguments = parser.parse_args()
-    run = RunDir(arguments.run)
+    run = RunDir(arguments.run, arguments.trust)
     output = arguments.output or run.images
 
     torch.manual_seed(0)
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         raise ValueError("MP4 needs imageio-ffmpeg: pip install 'vae-lab[film]'")
-    run.config()
+    run.description()
     for name, make in FILMS.items():
         if arguments.what in (name, "all"):
             try:

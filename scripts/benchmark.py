@@ -12,11 +12,10 @@ import json
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from benchmarks import epoch, nll, scale
 from vae_lab.files import write_atomically
-from vae_lab.runs import environment
+from vae_lab.runs import environment, terminal
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.training.advice import quieten
 
@@ -40,7 +39,7 @@ def main() -> None:
     report["versions"] = environment.versions()
     output = arguments.output or FOLDER / f"{arguments.what}.json"
     write_atomically(output, json.dumps(report, indent=2) + "\n")
-    Console().print(table)
+    terminal.console().print(table)
     print(f"peak resident memory {report['peak_resident_mib']} MiB; written to {output}")
 
 

@@ -10,13 +10,13 @@ import json
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vae_lab.evaluation import record
-from vae_lab.files import write_atomically
+from vae_lab.files import require_writable, write_atomically
 from vae_lab.reports import results_table
+from vae_lab.runs import terminal, trust
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained import evaluate
@@ -29,11 +29,14 @@ def check_output(path: Path, run: Path, num_samples: int) -> None:
     """Check, before anything is computed, that the result may be written to ``path``.
 
     Raises:
+        OSError: if the folder cannot be written.
         ValueError: if the folder is missing, or the file is not one of this version, or has a
             larger K.
     """
     if path.parent != run and not path.parent.is_dir():
         raise ValueError(f"the folder {path.parent} of --output does not exist")
+    if path.parent.is_dir():
+        require_writable(path.parent)
     if not path.exists():
         return
     try:
@@ -80,7 +83,7 @@ def print_table(evaluation: dict) -> None:
         samples = f"  (K = {figure['num_samples']})" if figure["num_samples"] else ""
         unit = "" if figure["unit"].startswith("of ") else figure["unit"]  # stands with the value
         table.add_row(name, results_table.show(figure), unit + samples)
-    Console().print(table)
+    terminal.console().print(table)
 
 
 @told_in_one_line()
@@ -97,8 +100,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of every random number")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--output", type=Path, help="default: <run>/evaluation.json")
+    trust.add_option(parser)
     arguments = parser.parse_args()
-    run = RunDir(arguments.run)
+    run = RunDir(arguments.run, arguments.trust)
     split = arguments.split if arguments.split != "test" else None
     output = arguments.output or run.evaluation_file(*filter(None, [arguments.data, split]))
 
@@ -109,7 +113,7 @@ def main() -> None:
     )  # fmt: skip
     check_output(output, arguments.run, arguments.num_samples)
     device = open_device(arguments.device)
-    with Progress(*columns, transient=True) as progress:
+    with Progress(*columns, console=terminal.console(), transient=True) as progress:
         task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)
         evaluation = evaluate.evaluate_run(
             run,

@@ -16,6 +16,7 @@ from pathlib import Path
 from vae_lab.explorer import standalone
 from vae_lab.explorer.explored import ExploredRun, open_runs
 from vae_lab.files import write_atomically
+from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
 
 PORT = 8000
@@ -82,15 +83,16 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument("--static", type=Path, metavar="FILE",
                         help="write a page that needs no server, and end")  # fmt: skip
+    trust.add_option(parser)
     arguments = parser.parse_args()
     if arguments.static is not None:
-        page = standalone.page(open_runs(arguments.runs))
+        page = standalone.page(open_runs(arguments.runs, arguments.trust))
         write_atomically(arguments.static, page)
         print(arguments.static)
         return
     require_app()
     with listen(arguments.host, arguments.port) as listener:
-        explored = open_runs(arguments.runs)
+        explored = open_runs(arguments.runs, arguments.trust)
         serve(explored, listener, arguments.host, not arguments.no_browser)
 
 

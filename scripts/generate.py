@@ -17,6 +17,7 @@ import vae_lab
 from vae_lab.data import Split
 from vae_lab.files import write_atomically
 from vae_lab.pictures import plots
+from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained.loaded import TrainedVAE
@@ -101,13 +102,14 @@ def main() -> None:
                         help="with --num: times the prior's standard deviation (1)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png")
+    trust.add_option(parser)
     arguments = parser.parse_args(_joined(sys.argv[1:]))
-    run = RunDir(arguments.run)
+    run = RunDir(arguments.run, arguments.trust)
     output = arguments.output or run.images / "generated.png"
 
     if arguments.temperature is not None and arguments.num is None:
         raise ValueError("--temperature goes with --num: it changes what is sampled")
-    trained = vae_lab.load(arguments.run)
+    trained = vae_lab.load(arguments.run, arguments.trust)
     if arguments.at is not None:
         picture = at_point(trained, arguments.at)
     elif arguments.num is not None:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from rich.console import Console
 from rich.table import Table
 
 from vae_lab import reports
 from vae_lab.files import write_atomically
 from vae_lab.reports import results_table
+from vae_lab.runs import terminal
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.instantiate import to_plain
 
@@ -47,12 +47,12 @@ def print_results(rows: list[results_table.Row]) -> None:
     table = Table(*results_table.HEADER[:SHOWN], title="Negative log-likelihood, nats per image")
     for row in rows:
         table.add_row(*row[:SHOWN])
-    Console().print(table)
+    terminal.console().print(table)
 
 
 def report_runs(frame: reports.Frame) -> None:
     """Print what the runs came to, beside published numbers if any rerun one; write the report."""
-    reports.print_overview(frame, Console())
+    reports.print_overview(frame, terminal.console())
     evaluations = [run.evaluation for run in frame.runs if run.evaluation]
     reruns = [evaluation for evaluation in evaluations if evaluation["published"]]
     if reruns:

@@ -35,6 +35,18 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             aside.unlink(missing_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Find out whether files can be written into a folder, before much work is done.
+
+    Raises:
+        OSError: if not.
+    """
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -299,7 +299,7 @@ COLOURS = """canvas => Array.from(
 def test_colours_and_names_of_classes_are_shown(explore, serve, is_served, tmp_path):
     own = ("data._target_=test_explorer.Stripes", "data.image_shape=[3,6,4]", "data.val_size=5",
            "data.binarization=none", "likelihood=normal", "latent_dim=2")  # fmt: skip
-    run = ExploredRun(write_run(tmp_path / "run", tmp_path, *SMALL, *own))
+    run = ExploredRun(write_run(tmp_path / "run", tmp_path, *SMALL, *own), ["test_explorer"])
     path = tmp_path / "explorer.html"
     path.write_text(standalone.page([run]))
     page = explore(serve(run) if is_served else path.as_uri())

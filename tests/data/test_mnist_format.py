@@ -1,9 +1,11 @@
 """MNIST and the data sets in its format: their files, their splits, their classes."""
 
+import gzip
 from urllib.error import URLError
 
 import pytest
 import torch
+from idx_files import write_numbered_images
 from torchvision import datasets
 from torchvision.datasets import mnist
 
@@ -98,5 +100,25 @@ def test_labels_have_the_names_of_the_data_set(small, dataset, first, last):
 
 
 def test_another_data_set_is_answered_with_the_choices(small):
-    with pytest.raises(ValueError, match=r"data\.dataset .* MNIST, FashionMNIST, KMNIST, got"):
+    with pytest.raises(ValueError, match=r"dataset .* MNIST, FashionMNIST, KMNIST, got"):
         small(dataset="CIFAR10")
+
+
+def test_gzipped_files_are_unpacked_and_a_damaged_one_is_named(tmp_path, no_network):
+    write_numbered_images(tmp_path, train=4, test=2)
+    folder = tmp_path / "FashionMNIST" / "raw"
+    for path in list(folder.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    datamodule = real_mnist(tmp_path, dataset="FashionMNIST", val_size=1)
+    datamodule.prepare_data()
+    assert datamodule.read(train=True)[0][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(ValueError, match=r"t10k-labels-idx1-ubyte.gz is corrupt"):
+        datamodule.prepare_data()
+
+
+def test_a_tilde_in_the_folder_of_data_is_the_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert real_mnist("~/d").root == tmp_path / "d"

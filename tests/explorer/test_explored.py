@@ -203,6 +203,6 @@ def test_images_of_different_shapes_are_not_shown_side_by_side(run_of, monkeypat
     small, large = (copy.copy(run_of("latent_dim=2")) for _ in range(2))
     large.model = SimpleNamespace(image_shape=(3, 32, 32))
     opened = iter([small, large])
-    monkeypatch.setattr(explored, "ExploredRun", lambda _: next(opened))
+    monkeypatch.setattr(explored, "ExploredRun", lambda *_: next(opened))
     with pytest.raises(ValueError, match=r"these take \(1, 28, 28\) and \(3, 32, 32\)"):
         open_runs([Path("one"), Path("other")])

@@ -208,9 +208,8 @@ def test_a_prior_that_does_nothing_leaves_the_standard_normal_and_its_elbo():
     torch.testing.assert_close(*values)
 
 
-@pytest.mark.parametrize("latent_dim", [0, 1])
-def test_one_latent_has_nothing_to_regress_on(kind, latent_dim):
+def test_one_latent_has_nothing_to_regress_on(kind):
     with pytest.raises(ValueError, match="a flow posterior needs latent_dim of at least 2"):
-        FlowPosterior(latent_dim, CONTEXT_DIM, FLOWS[kind])
+        FlowPosterior(1, CONTEXT_DIM, FLOWS[kind])
     with pytest.raises(ValueError, match="a flow prior needs latent_dim of at least 2"):
-        FlowPrior(latent_dim, FLOWS[kind])
+        FlowPrior(1, FLOWS[kind])

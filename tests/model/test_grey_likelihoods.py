@@ -127,7 +127,7 @@ def test_optimal_normal_saves_its_variance_and_trains_nothing():
 
 @pytest.mark.parametrize("momentum", [0.0, -0.1, 1.1, math.nan])
 def test_optimal_normal_refuses_a_momentum_outside_its_range(momentum):
-    with pytest.raises(ValueError, match=rf"momentum must be in \(0, 1\], got {momentum}"):
+    with pytest.raises(ValueError, match=rf"momentum must be .*in \(0, 1\], got {momentum}"):
         OptimalNormal(momentum)
 
 

@@ -114,5 +114,5 @@ def test_a_beta_without_a_schedule_of_that_name_is_refused():
 
 @pytest.mark.parametrize("kl", ["exact", "", None])
 def test_a_kl_that_is_neither_analytic_nor_sampled_is_refused(kl):
-    with pytest.raises(ValueError, match=f"kl must be analytic or sampled, got {kl}"):
+    with pytest.raises(ValueError, match="kl must be one of analytic, sampled, got"):
         ELBO(1.0, kl, 1, {})

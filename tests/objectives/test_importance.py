@@ -182,11 +182,11 @@ def test_renyi_refuses_the_order_at_which_it_is_the_elbo(alpha):
 
 @pytest.mark.parametrize("beta", [-0.1, 1.1, math.nan])
 def test_ciwae_refuses_a_weight_outside_its_range(beta):
-    with pytest.raises(ValueError, match=rf"beta must be in \[0, 1\], got {beta}"):
+    with pytest.raises(ValueError, match=rf"beta must be .*in \[0, 1\], got {beta}"):
         CIWAE(beta, 5)
 
 
 @pytest.mark.parametrize(("num_bounds", "samples_per_bound"), [(0, 5), (5, 0), (-1, -1)])
 def test_miwae_refuses_fewer_than_one_bound_or_sample(num_bounds, samples_per_bound):
-    with pytest.raises(ValueError, match=f"at least 1, got {num_bounds} and {samples_per_bound}"):
+    with pytest.raises(ValueError, match=r"(num_bounds|samples_per_bound) must be at least 1, got"):
         MIWAE(num_bounds, samples_per_bound)

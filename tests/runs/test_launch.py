@@ -1,7 +1,10 @@
 """Where a run begins, and what a resumed one may change."""
 
+from pathlib import Path
+
 import pytest
 from command_line import ROOT
+from hydra.core.utils import setup_globals
 from omegaconf import OmegaConf
 from torch.distributed import TCPStore
 
@@ -10,11 +13,15 @@ from vae_lab.runs.agreement import agreed
 from vae_lab.runs.rundir import RunDir
 
 
-def hydra_config(run_dir, *overrides, resume=None):
+def hydra_config(run_dir, *overrides, resume=None, name="vae", chdir=False):
     """Return as much of a composed configuration as the callback reads."""
-    hydra = {"run": {"dir": str(run_dir)}, "output_subdir": ".hydra",
-             "overrides": {"hydra": list(overrides)}}  # fmt: skip
-    return OmegaConf.create({"resume": resume, "hydra": hydra})
+    hydra = {
+        "run": {"dir": str(run_dir)},
+        "job": {"chdir": chdir},
+        "runtime": {"cwd": str(Path.cwd())},
+        "overrides": {"hydra": list(overrides)},
+    }
+    return OmegaConf.create({"resume": resume, "name": name, "hydra": hydra})
 
 
 def begin(config):
@@ -40,6 +47,35 @@ def test_a_directory_that_was_chosen_is_used_once(tmp_path):
         begin(config)
     with pytest.raises(FileExistsError, match=refusal):
         launch.compose(ROOT / "conf", tmp_path, [])
+
+
+def test_a_directory_that_is_named_by_what_hydra_knows_is_used_once_too(tmp_path, monkeypatch):
+    setup_globals()
+    monkeypatch.chdir(tmp_path)
+    place = "${hydra:runtime.cwd}/out"
+    RunDir(tmp_path / "out").write_summary({"status": "completed"})
+    with pytest.raises(SystemExit, match="holds a run already"):
+        begin(hydra_config(place, f"hydra.run.dir={place}"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"chdir": True}, "error: hydra.job.chdir=true is refused"),
+        ({"name": "../x"}, "error: name is a folder below runs/, got ../x"),
+        ({"name": "/x"}, "error: name is a folder below runs/, got /x"),
+    ],
+)
+def test_runs_lie_where_one_looks_for_them(wrong, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        begin(hydra_config(tmp_path / "run", **wrong))
+
+
+@pytest.mark.parametrize("name", ["x (1)", "ü", "a#b", "a,b", "a=b", "a[b]", "it's", "a&b"])
+def test_a_notebook_may_call_the_directory_as_it_likes(name, tmp_path):
+    config = launch.compose(ROOT / "conf", tmp_path / name, [])
+    assert config.run_dir == str(tmp_path / name)
+    assert RunDir(tmp_path / name).config().latent_dim == config.latent_dim
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"])
@@ -114,6 +150,11 @@ def test_a_resumed_run_keeps_what_its_checkpoint_brings(run, override, part):
 def test_a_change_of_nothing_that_is_there_is_refused(run):
     with pytest.raises(ValueError, match=r"trainer\.max_epoch=3"):
         launch.resumed_config(run, ["trainer.max_epoch=3"])
+
+
+def test_a_run_that_keeps_no_checkpoints_cannot_be_resumed(run):
+    with pytest.raises(ValueError, match=r"with callbacks\.last_checkpoint=null"):
+        launch.resumed_config(run, ["callbacks.last_checkpoint=null"])
 
 
 def test_a_trial_that_is_resumed_by_itself_is_over(run):

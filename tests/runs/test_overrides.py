@@ -1,10 +1,11 @@
 """Which jobs a sweep should have, read from what Hydra's sweeper saved."""
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from run_folders import make_sweep
 
-from vae_lab.runs.overrides import MULTIRUN, parse, plain, read_sweep, varied
+from vae_lab.runs.overrides import MULTIRUN, parse, plain, quoted, read_sweep, varied
 
 
 def sweep_of(folder, *task, **sweeper):
@@ -48,6 +49,12 @@ def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / MULTIRUN).write_text(text)
     with pytest.raises(ValueError, match=r"multirun\.yaml is damaged"):
         read_sweep(tmp_path / MULTIRUN)
+
+
+@pytest.mark.parametrize("text", ["it's", "a, b", "x=(1)", "back\\", "[a]", "1"])
+def test_a_quoted_text_is_itself_on_the_command_line(text):
+    override = OverridesParser.create().parse_override(f"key={quoted(text)}")
+    assert override.value() == text
 
 
 def test_overrides_are_read_as_hydra_reads_them():

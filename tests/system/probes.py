@@ -11,6 +11,7 @@ from pathlib import Path
 import hydra.experimental.callback
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Timer
 
 from vae_lab.runs.rundir import RunDir
 
@@ -133,6 +134,22 @@ class Slow(pl.Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         time.sleep(self.seconds)
+
+
+class OutOfTime(Timer):
+    """A clock that runs out after a batch instead of a time, as ``trainer.max_time`` has one.
+
+    Args:
+        batch: counted from 1.
+    """
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def on_train_batch_end(self, trainer, *args, **kwargs) -> None:
+        if trainer.fit_loop.epoch_loop.batch_progress.total.ready >= self.batch:
+            trainer.should_stop = True
 
 
 class FillDisk(pl.Callback):

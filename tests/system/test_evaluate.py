@@ -188,7 +188,7 @@ def test_a_run_without_weights_is_refused(run):
 
 def test_a_class_that_no_longer_exists_is_named(run):
     change_config(run, model___target_="vae_lab.model.vae.Gone")
-    assert_refused(run, because="'vae_lab.model.vae.Gone'")
+    assert_refused(run, because="vae_lab.model.vae.Gone, which is not there")
 
 
 def test_a_constructor_that_has_changed_is_named(run):

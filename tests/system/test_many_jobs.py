@@ -65,6 +65,18 @@ def test_a_read_only_data_directory_will_do(read_only, tmp_path):
     assert summary(tmp_path / "run")["status"] == "completed"
 
 
+def test_a_sweep_whose_worker_is_killed_is_shown_and_goes_on(folder):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    probe = "+callbacks.kill={_target_: probes.Signal, name: SIGKILL, step: 3, once: shot}"
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.name=shot")
+    command = ("-m", *TINY, "latent_dim=2,3", probe, *joblib)
+    done = train(*command, folder=folder, data=folder)
+    assert done.returncode == 1
+    assert "shot: " in done.stdout
+    assert "failed: its process was killed" in done.stderr
+    assert "shot: 2 jobs" in finish(*command, folder=folder, data=folder)
+
+
 def test_two_jobs_at_once_begin_with_an_empty_data_directory(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.name=two")

@@ -81,7 +81,7 @@ def test_the_model_knows_what_its_pixels_are(run):
 
 def test_the_evaluation_states_the_protocol_and_the_report_shows_it(runs):
     for model in MODELS:
-        run_script("evaluate", runs / model, "--num-samples", "2")
+        run_script("evaluate", runs / model, "--num-samples", "2", "--trust", "test_own_data")
     evaluation = json.loads((runs / "mlp" / "evaluation.json").read_text())
     assert evaluation["protocol"] == {
         "dataset": "Blots",
@@ -99,7 +99,7 @@ def test_the_evaluation_states_the_protocol_and_the_report_shows_it(runs):
 
 
 def test_the_explorer_shows_it(run):
-    explored = ExploredRun(run)
+    explored = ExploredRun(run, ["test_own_data"])
     described = explored.describe()
     assert described["classes"] == list(Blots.class_names)
     assert described["noun"] == "image"

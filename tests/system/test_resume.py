@@ -3,7 +3,7 @@
 import pytest
 from command_line import train
 from omegaconf import OmegaConf
-from tiny import assert_same, checkpoint, signal_at, summary
+from tiny import assert_equal_tensors, assert_same, checkpoint, signal_at, summary
 
 BATCHES_PER_EPOCH = 16
 STEPS_PER_EPOCH = 8
@@ -45,6 +45,31 @@ def test_resumed_equals_uninterrupted(uninterrupted, mnist_root, step):
     resumed = train(f"resume={name}", "++callbacks.signal=null", folder=folder, data=mnist_root)
     assert resumed.returncode == 0, resumed.stderr
     assert_same(run, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "goes_on"),
+    [
+        ("step", "+trainer.max_steps=11", "+trainer.max_steps=16"),
+        ("epoch", "+trainer.max_steps=8", "+trainer.max_steps=16"),
+        # in the middle of a step, which takes two batches
+        ("time", "+callbacks.clock={_target_: probes.OutOfTime, batch: 7}", "callbacks.clock=null"),
+    ],
+)
+def test_a_run_that_ended_within_an_epoch_trains_its_rest(
+    uninterrupted, mnist_root, name, ends, goes_on
+):
+    folder = uninterrupted.parent
+    train(*SMALL, f"hydra.run.dir={name}", ends, folder=folder, data=mnist_root)
+    assert summary(folder / name)["status"] == "completed"
+    assert checkpoint(folder / name)["global_step"] == {"step": 11, "epoch": 8, "time": 4}[name]
+    more = train(f"resume={name}", goes_on.lstrip("+") if name == "time" else goes_on,
+                 folder=folder, data=mnist_root)  # fmt: skip
+    assert more.returncode == 0, more.stderr
+    found, expected = checkpoint(folder / name), checkpoint(uninterrupted)
+    assert found["global_step"] == expected["global_step"]
+    for key in ("state_dict", "current_model_state"):
+        assert_equal_tensors(found.get(key, {}), expected.get(key, {}))
 
 
 def test_a_finished_run_can_be_extended(uninterrupted, mnist_root):

@@ -145,6 +145,8 @@ def refusal(monkeypatch, capsys, folder, *arguments):
         (["hydra.sweeper.sampler._target_=optuna.samplers.TpeSampler"], "TpeSampler"),
         (["+hydra.sweeper.pruner.percent=3"], "percent"),
         (["sweep.name=a/b"], "sweep.name is a folder"),
+        (["data.val_size=0"], "a search needs validation images"),
+        (["trainer.max_epochs=2", "+trainer.check_val_every_n_epoch=3"], "epoch=3 is more than"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line(

@@ -14,6 +14,7 @@ from tiny import HERE, TINY, assert_same, summary
 from vae_lab.runs import sweeps
 from vae_lab.runs.rundir import RunDir
 
+SHORTEST = (TINY[0], "experiment=shortest")
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
 TROUBLED = ("experiment=troubled", "sweep.name=troubled")
 
@@ -95,6 +96,46 @@ def test_two_processes_share_the_jobs_of_a_sweep(folder):
     for latent_dim in (2, 3, 4, 5):
         path = folder / "runs" / "shared" / f"experiment=tiny,latent_dim={latent_dim}"
         assert summary(path)["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("name", "naming", "first", "second"),
+    [
+        ("number", "hydra.sweep.subdir=${hydra.job.num}", "latent_dim=2", "latent_dim=3"),
+        ("seeds", "hydra.job.config.override_dirname.exclude_keys=[seed]", "seed=0", "seed=0,1"),
+    ],
+)
+def test_a_job_is_refused_a_directory_that_is_anothers(folder, name, naming, first, second):
+    command = ("-m", *SHORTEST, f"sweep.name={name}", naming)
+    finish(*command, first, folder=folder, data=folder)
+    (run,) = [RunDir(path) for path in (folder / "runs" / name).iterdir() if path.is_dir()]
+    before = run.config_file.read_text(), run.summary()
+    refused = start(*command, second, folder=folder, data=folder)
+    assert refused.wait() == 1
+    assert "holds another job" in refused.text
+    assert (run.config_file.read_text(), run.summary()) == before
+
+
+def test_values_of_a_job_are_fixed_when_it_begins(folder):
+    command = ("-m", *SHORTEST, "sweep.name=0", "seed=${hydra:job.num}", "latent_dim=2,3",
+               "name=from_${now:%Y}")  # fmt: skip
+    finish(*command, folder=folder, data=folder)
+    runs = RunDir.begun_in(folder / "runs" / "0")
+    assert [run.settings()["seed"] for run in runs] == [0, 1]
+    assert all(run.settings()["name"].startswith("from_2") for run in runs)
+    runs[0].open_model()
+    assert finish(*command, folder=folder, data=folder).count("is done already") == 2
+
+
+def test_a_damaged_summary_of_another_job_hides_no_failure(folder):
+    command = ("-m", *SHORTEST, "sweep.name=damaged")
+    finish(*command, "latent_dim=2", folder=folder, data=folder)
+    (run,) = RunDir.begun_in(folder / "runs" / "damaged")
+    run.summary_file.write_text("{")
+    failed = start(*command, "latent_dim=0", folder=folder, data=folder)
+    assert failed.wait() == 1
+    assert "damaged: 2 jobs" in failed.text
+    assert f"{run.name} damaged: {run.summary_file.relative_to(folder)} is damaged" in failed.text
 
 
 def test_a_run_in_progress_cannot_be_resumed(folder):

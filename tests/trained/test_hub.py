@@ -102,7 +102,7 @@ def test_a_stranger_cannot_name_what_is_run(tmp_path):
     HubVAE.of(vae_lab.load(write_run(tmp_path / "run", *SMALL))).save_pretrained(tmp_path / "saved")
     path = tmp_path / "saved" / "config.json"
     path.write_text(path.read_text().replace("vae_lab.model.likelihoods.Bernoulli", "os.getcwd"))
-    with pytest.raises(ValueError, match=r"names os.getcwd, which is no module of vae_lab"):
+    with pytest.raises(ValueError, match=r"names os.getcwd, which is no network of vae_lab"):
         HubVAE.from_pretrained(tmp_path / "saved")
 
 

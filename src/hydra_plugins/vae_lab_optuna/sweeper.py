@@ -112,6 +112,7 @@ class OptunaSweeper(Sweeper):
             count = getattr(self, name)
             if not isinstance(count, int) or count < 1:
                 raise ValueError(f"hydra.sweeper.{name} must be at least 1, got {count}")
+        _require_validation(self._config)
         if not searched:
             raise ValueError("there is nothing to search; for example: latent_dim=interval(2,64)")
         space = {
@@ -141,6 +142,23 @@ class OptunaSweeper(Sweeper):
             for text in (self.storage, self._folder.name)
         )
         return f"sweep.trial={{storage:{storage},study:{study},number:{number}}}"
+
+
+def _require_validation(config: DictConfig) -> None:
+    """Refuse a search whose trials nothing would judge.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    epochs = config.trainer.get("max_epochs")
+    every = config.trainer.get("check_val_every_n_epoch") or 1
+    if config.data.get("val_size") == 0 or config.trainer.get("limit_val_batches") == 0:
+        raise ValueError("a search needs validation images: data.val_size=10000")
+    if isinstance(epochs, int) and 0 <= epochs < every:
+        raise ValueError(
+            f"a search validates every trial: trainer.check_val_every_n_epoch={every} is more than "
+            f"trainer.max_epochs={epochs}"
+        )
 
 
 def _values(params: Mapping[str, Any]) -> list[str]:

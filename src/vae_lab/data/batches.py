@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from vae_lab.seeding import derived_seed
 
 Batch = tuple[Tensor, Tensor]
+LEAST = 2  # images of a last batch
 
 
 class ImageTensors(Dataset[Batch]):
@@ -67,8 +68,9 @@ class GlobalBatches:
 
     Every image belongs to exactly one batch of one process, and all processes have the same number
     of batches. The global batches do not depend on the number of processes, so that n processes
-    with batch size b see what one process with batch size n·b sees; but for a last batch with fewer
-    images than processes, which joins the one before.
+    with batch size b see what one process with batch size n·b sees; but for a last batch with one
+    image, or with fewer images than processes, which joins the one before: what compares the images
+    of a batch needs two.
 
     Args:
         sampler: the order (the name under which Lightning looks for ``set_epoch``).
@@ -91,8 +93,7 @@ class GlobalBatches:
 
     def __len__(self) -> int:
         whole, rest = divmod(self.sampler.length, self.stride)
-        # A rest too small to give every process an image joins the batch before it.
-        return whole + (rest >= self.world_size)
+        return max(1, whole + (rest >= max(LEAST, self.world_size)))
 
     def __iter__(self) -> Iterator[Tensor]:
         order = self.sampler.indices()

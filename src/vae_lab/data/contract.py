@@ -20,6 +20,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 from vae_lab.model.likelihoods import Pixels
@@ -31,6 +32,7 @@ BINARIZATION_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
 CHANNELS = (1, 3)  # grey, and red, green, blue
 
 
+@checked
 class ImageDataModule(pl.LightningDataModule):
     """Images of one shape in three splits, binarised on the device.
 
@@ -65,21 +67,13 @@ class ImageDataModule(pl.LightningDataModule):
     def __init__(
         self,
         image_shape: Sequence[int],
-        batch_size: int,
-        global_batch_size: int | None,
-        val_size: int,
-        binarization: str,
-        seed: int,
+        batch_size: Size,
+        global_batch_size: Size | None,
+        val_size: Whole,
+        binarization: Binarization,
+        seed: Seed,
     ) -> None:
         super().__init__()
-        for name, size in (("batch_size", batch_size), ("global_batch_size", global_batch_size)):
-            if size is not None and size < 1:
-                raise ValueError(f"data.{name} must be at least 1, got {size}")
-        if val_size < 0:
-            raise ValueError(f"data.val_size must be at least 0, got {val_size}")
-        if binarization not in list(Binarization):
-            choices = ", ".join(Binarization)
-            raise ValueError(f"data.binarization must be one of {choices}, got {binarization}")
         if len(image_shape) != 3 or image_shape[0] not in CHANNELS:  # noqa: PLR2004
             shape = list(image_shape)
             raise ValueError(f"data.image_shape must be [1, H, W] or [3, H, W], got {shape}")

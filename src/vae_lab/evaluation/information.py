@@ -24,6 +24,9 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
     * ``active_units`` (Burda et al. 2016) of the top group, ``reconstruction_mse`` at the posterior
       mean.
 
+    The standard errors of ``mutual_information`` and ``aggregate_kl`` take the images as
+    independent; they leave out that all images share the mixture q(z).
+
     Args:
         model: the VAE.
         images: (N, C, H, W).

@@ -39,6 +39,7 @@ class ExploredRun:
 
     Args:
         run_dir: the run directory, as the command that the page offers to copy will name it.
+        trusted: modules of the user's own that may be built from too.
 
     Attributes:
         labels: class of each test image shown, bytes (N,).
@@ -51,9 +52,8 @@ class ExploredRun:
         ValueError: if its model has several groups of latents, or returns no finite numbers.
     """
 
-    def __init__(self, run_dir: Path) -> None:
-        run = RunDir(run_dir)
-        config = run.config()
+    def __init__(self, run_dir: Path, trusted: Sequence[str] = ()) -> None:
+        run = RunDir(run_dir, trusted)
         model = run.open_model()
         if model.num_groups > 1:
             raise ValueError(
@@ -73,8 +73,8 @@ class ExploredRun:
         self.class_names = list(data.class_names)
         self._noun = "digit" if data.is_mnist else "image"
         self._pixels: Pixels = data.pixels
-        self._run_dir = run_dir
-        self._name = str(config.name)
+        self._run_dir, self._trusted = run_dir, trusted
+        self._name = str(run.description()["name"])
         self._rate = None if self.is_autoencoder else rate_per_dim(model, images)
 
     def describe(self) -> dict[str, Any]:
@@ -89,7 +89,10 @@ class ExploredRun:
         return {
             "name": self._name,
             "folder": self._run_dir.resolve().name,
-            "command": f"python scripts/generate.py {shlex.quote(str(self._run_dir))}",
+            "command": shlex.join(
+                ["python", "scripts/generate.py", str(self._run_dir)]
+                + [f"--trust={module}" for module in self._trusted]
+            ),
             "kind": "autoencoder" if self.is_autoencoder else "VAE",
             "latents": self.model.latent_dim,
             "image_shape": self.model.image_shape,
@@ -194,8 +197,12 @@ def describe_classes(explored: Sequence[ExploredRun]) -> dict[str, list[str]]:
     return {"classes": names, "colors": colors}
 
 
-def open_runs(run_dirs: list[Path]) -> list[ExploredRun]:
+def open_runs(run_dirs: list[Path], trusted: Sequence[str] = ()) -> list[ExploredRun]:
     """Open the runs to look at side by side.
+
+    Args:
+        run_dirs: the run directories.
+        trusted: modules of the user's own that may be built from too.
 
     Raises:
         FileNotFoundError: if one is missing, or misses something.
@@ -204,7 +211,7 @@ def open_runs(run_dirs: list[Path]) -> list[ExploredRun]:
     """
     if len(run_dirs) > MOST_RUNS:
         raise ValueError(f"at most {MOST_RUNS} runs fit side by side, got {len(run_dirs)}")
-    explored = [ExploredRun(run_dir) for run_dir in run_dirs]
+    explored = [ExploredRun(run_dir, trusted) for run_dir in run_dirs]
     shapes = sorted({run.model.image_shape for run in explored})
     if len(shapes) > 1:
         raise ValueError(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae_lab.checks import Levels, Shape, Size, checked
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import (
     DiagonalGaussian,
@@ -97,6 +98,7 @@ class LatentMap(nn.Module):
         return parameters.to(self.prior.weight.dtype).chunk(2, dim=1)
 
 
+@checked
 class LadderVAE(Model):
     """x ↔ maps of latents ↔ a vector of latents, inferred from both directions.
 
@@ -125,10 +127,10 @@ class LadderVAE(Model):
 
     def __init__(
         self,
-        image_shape: Sequence[int],
-        latent_dim: int,
-        channels: Sequence[int],
-        latent_channels: Sequence[int],
+        image_shape: Shape,
+        latent_dim: Size,
+        channels: Levels,
+        latent_channels: Sequence[Size],
         up: NetworkFactory,
         down: NetworkFactory,
         posterior: Posterior,
@@ -136,8 +138,6 @@ class LadderVAE(Model):
         likelihood: Likelihood,
     ) -> None:
         super().__init__()
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
         if len(latent_channels) != len(channels) - 1:
             raise ValueError(
                 "model.latent_channels needs one number for each of model.channels but the last, "

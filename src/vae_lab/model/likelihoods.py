@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 from torch.distributions import Normal as NormalDistribution
 
+from vae_lab.checks import Limits, Positive, PositiveShare, checked
 from vae_lab.model.distributions import (
     IMAGE_DIMS,
     BernoulliImage,
@@ -97,6 +98,7 @@ class Bernoulli(Likelihood):
         return "" if pixels == self.pixels else "_bce"
 
 
+@checked
 class Normal(Likelihood):
     """p(x|z) = Π N(x_i; features_i, scale²), one scale for all pixels.
 
@@ -110,10 +112,8 @@ class Normal(Likelihood):
 
     pixels = "grey"
 
-    def __init__(self, scale: float, learned: bool) -> None:
+    def __init__(self, scale: Positive, learned: bool) -> None:
         super().__init__()
-        if not scale > 0:
-            raise ValueError(f"model.likelihood.scale must be greater than 0, got {scale}")
         self.log_scale = nn.Parameter(torch.tensor(scale).log(), requires_grad=learned)
 
     def forward(self, features: Tensor) -> Independent:
@@ -122,6 +122,7 @@ class Normal(Likelihood):
         return Independent(NormalDistribution(features, scale, validate_args=False), IMAGE_DIMS)
 
 
+@checked
 class OptimalNormal(Likelihood):
     """p(x|z) = Π N(x_i; features_i, σ²) with the σ that fits best.
 
@@ -143,10 +144,8 @@ class OptimalNormal(Likelihood):
     variance: Tensor
     weight: Tensor  # of all batches so far in the running mean, which without them would be 0
 
-    def __init__(self, momentum: float) -> None:
+    def __init__(self, momentum: PositiveShare) -> None:
         super().__init__()
-        if not 0 < momentum <= 1:
-            raise ValueError(f"model.likelihood.momentum must be in (0, 1], got {momentum}")
         self.momentum = momentum
         self.register_buffer("variance", torch.ones(()))
         self.register_buffer("weight", torch.zeros(()))
@@ -178,6 +177,7 @@ class ContinuousBernoulli(Likelihood):
         return ContinuousBernoulliImage(features)
 
 
+@checked
 class DiscretizedLogistic(Likelihood):
     """p(x|z) = Π P(x_i) over 256 grey levels, a logistic distribution cut into bins.
 
@@ -192,7 +192,7 @@ class DiscretizedLogistic(Likelihood):
     parameters_per_pixel = 2
     is_density = False
 
-    def __init__(self, log_scale_range: tuple[float, float]) -> None:
+    def __init__(self, log_scale_range: Limits) -> None:
         super().__init__()
         self.log_scale_range = log_scale_range
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
+from vae_lab.checks import Limits, Size, Whole, checked
 from vae_lab.model.distributions import Delta, DiagonalGaussian, TransformedGaussian
 
 MEAN_POINTS = 64
@@ -44,6 +45,7 @@ class Posterior(nn.Module):
         raise NotImplementedError
 
 
+@checked
 class DiagonalNormal(Posterior):
     """q(z|x) = N(z; μ(x), diag σ²(x)), with parameters (μ, log σ).
 
@@ -56,7 +58,7 @@ class DiagonalNormal(Posterior):
 
     factorises = True
 
-    def __init__(self, latent_dim: int, log_scale_range: tuple[float, float] | None) -> None:
+    def __init__(self, latent_dim: Size, log_scale_range: Limits | None) -> None:
         super().__init__()
         self.num_parameters = 2 * latent_dim
         self.log_scale_range = log_scale_range
@@ -69,6 +71,7 @@ class DiagonalNormal(Posterior):
         return DiagonalGaussian(mean, log_scale)
 
 
+@checked
 class FlowPosterior(Posterior):
     """q(z|x): z = f(z₀; h(x)) with z₀ ~ N(μ(x), diag σ²(x)), f invertible, from zuko.
 
@@ -87,7 +90,7 @@ class FlowPosterior(Posterior):
 
     points: Tensor
 
-    def __init__(self, latent_dim: int, context_dim: int, flow: Callable[..., ZukoFlow]) -> None:
+    def __init__(self, latent_dim: Size, context_dim: Whole, flow: Callable[..., ZukoFlow]) -> None:
         super().__init__()
         if latent_dim < 2:  # noqa: PLR2004
             raise ValueError("a flow posterior needs latent_dim of at least 2; with one latent "
@@ -106,6 +109,7 @@ class FlowPosterior(Posterior):
         return TransformedGaussian(base, self.transform(context), self.points)
 
 
+@checked
 class Deterministic(Posterior):
     """q(z|x) = δ(z − μ(x)): the code of a plain autoencoder, one number per latent.
 
@@ -115,7 +119,7 @@ class Deterministic(Posterior):
 
     is_point_mass = True
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: Size) -> None:
         super().__init__()
         self.num_parameters = latent_dim
 

@@ -10,13 +10,14 @@ To add one, write a subclass of ``Prior``, here or in a file of its own, and
 ``prior=<name>`` then selects it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
+from vae_lab.checks import Amount, Shape, Size, checked
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, StandardGaussian
 
 Encode = Callable[[Tensor], Distribution]
@@ -52,6 +53,7 @@ class Prior(nn.Module):
         raise NotImplementedError
 
 
+@checked
 class StandardNormal(Prior):
     """p(z) = N(z; 0, I).
 
@@ -63,7 +65,7 @@ class StandardNormal(Prior):
     has_rsample = True
     origin: Tensor
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: Size) -> None:
         super().__init__()
         self.register_buffer("origin", torch.zeros(latent_dim), persistent=False)
 
@@ -72,6 +74,7 @@ class StandardNormal(Prior):
         return StandardGaussian(self.origin)
 
 
+@checked
 class MixtureOfGaussians(Prior):
     """p(z) = Σ_c w_c N(z; μ_c, diag σ_c²), all learned.
 
@@ -87,10 +90,8 @@ class MixtureOfGaussians(Prior):
         ValueError: if ``num_components`` is less than 1.
     """
 
-    def __init__(self, latent_dim: int, num_components: int, spread: float) -> None:
+    def __init__(self, latent_dim: Size, num_components: Size, spread: Amount) -> None:
         super().__init__()
-        if num_components < 1:
-            raise ValueError(f"model.prior.num_components must be at least 1, got {num_components}")
         self.means = nn.Parameter(spread * torch.randn(num_components, latent_dim))
         self.log_scales = nn.Parameter(torch.zeros(num_components, latent_dim))
         self.logits = nn.Parameter(torch.zeros(num_components))
@@ -100,6 +101,7 @@ class MixtureOfGaussians(Prior):
         return GaussianMixture(self.means, self.log_scales, self.logits.log_softmax(-1))
 
 
+@checked
 class FlowPrior(Prior):
     """p(z): a normalizing flow from zuko over a standard normal, cheap to evaluate.
 
@@ -115,7 +117,7 @@ class FlowPrior(Prior):
 
     has_rsample = True
 
-    def __init__(self, latent_dim: int, flow: Callable[..., ZukoFlow]) -> None:
+    def __init__(self, latent_dim: Size, flow: Callable[..., ZukoFlow]) -> None:
         super().__init__()
         if latent_dim < 2:  # noqa: PLR2004
             raise ValueError("a flow prior needs latent_dim of at least 2; with one latent there "
@@ -127,6 +129,7 @@ class FlowPrior(Prior):
         return self.flow()
 
 
+@checked
 class VampPrior(Prior):
     """p(z) = 1/C Σ_c q(z|u_c): the posterior of C learned pseudo-inputs.
 
@@ -142,10 +145,8 @@ class VampPrior(Prior):
         ValueError: if ``num_components`` is less than 1.
     """
 
-    def __init__(self, image_shape: Sequence[int], num_components: int, noise: float) -> None:
+    def __init__(self, image_shape: Shape, num_components: Size, noise: Amount) -> None:
         super().__init__()
-        if num_components < 1:
-            raise ValueError(f"model.prior.num_components must be at least 1, got {num_components}")
         self.noise = noise
         self.pseudo_inputs = nn.Parameter(torch.rand(num_components, *image_shape))
 

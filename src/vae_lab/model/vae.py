@@ -4,12 +4,13 @@ Shapes: B images, K samples per image, D latent dimensions, C×H×W pixels. Samp
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vae_lab.checks import Shape, Size, checked
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.likelihoods import Likelihood
@@ -17,6 +18,7 @@ from vae_lab.model.posteriors import Posterior
 from vae_lab.model.priors import Prior
 
 
+@checked
 class VAE(Model):
     """One group of latents: x → encoder → q(z|x) → z → decoder → p(x|z), with prior p(z).
 
@@ -37,8 +39,8 @@ class VAE(Model):
 
     def __init__(
         self,
-        image_shape: Sequence[int],
-        latent_dim: int,
+        image_shape: Shape,
+        latent_dim: Size,
         encoder: NetworkFactory,
         decoder: NetworkFactory,
         posterior: Posterior,
@@ -46,8 +48,6 @@ class VAE(Model):
         likelihood: Likelihood,
     ) -> None:
         super().__init__()
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         self.encoder = encoder(in_shape=self.image_shape, out_shape=(posterior.num_parameters,))

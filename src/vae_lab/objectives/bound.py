@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from vae_lab.checks import Size, checked
 from vae_lab.model.contract import Draw, Model
 
 
@@ -34,6 +35,7 @@ class Bound:
     scheduled: Mapping[str, float] = field(default_factory=dict)
 
 
+@checked
 class Objective:
     """A question put to a model through its ``Draw``.
 
@@ -50,9 +52,7 @@ class Objective:
     path_gradient = False
     compared_by = "elbo"
 
-    def __init__(self, num_samples: int) -> None:
-        if num_samples < 1:
-            raise ValueError(f"objective.num_samples must be at least 1, got {num_samples}")
+    def __init__(self, num_samples: Size) -> None:
         self.num_samples = num_samples
 
     @property

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from vae_lab.checks import Amount, Size, checked
 from vae_lab.collectives import mean_over_batch
 from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 from vae_lab.objectives.schedules import Schedule, as_schedule
 
 
+@checked
 class Capacity(Objective):
     """E_q[log p(x|z)] − γ |KL − C|, with the KL averaged over the batch of all processes.
 
@@ -26,14 +28,14 @@ class Capacity(Objective):
 
     def __init__(
         self,
-        gamma: float,
-        capacity: float | str,
-        num_samples: int,
+        gamma: Amount,
+        capacity: Amount | str,
+        num_samples: Size,
         schedules: Mapping[str, Schedule],
     ) -> None:
         super().__init__(num_samples)
         self.gamma = gamma
-        self.capacity = as_schedule(capacity, schedules)
+        self.capacity = as_schedule("objective.capacity", capacity, schedules)
 
     @property
     def settles_at(self) -> float:

@@ -1,12 +1,15 @@
 """The evidence lower bound, and β-VAE."""
 
 from collections.abc import Mapping
+from typing import Literal
 
+from vae_lab.checks import Amount, Size, checked
 from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 from vae_lab.objectives.schedules import Schedule, as_schedule
 
 
+@checked
 class ELBO(Objective):
     """E_q[log p(x|z)] − β KL(q(z|x) ‖ p(z)).
 
@@ -24,12 +27,14 @@ class ELBO(Objective):
     """
 
     def __init__(
-        self, beta: float | str, kl: str, num_samples: int, schedules: Mapping[str, Schedule]
+        self,
+        beta: Amount | str,
+        kl: Literal["analytic", "sampled"],
+        num_samples: Size,
+        schedules: Mapping[str, Schedule],
     ) -> None:
         super().__init__(num_samples)
-        if kl not in ("analytic", "sampled"):
-            raise ValueError(f"objective.kl must be analytic or sampled, got {kl}")
-        self.beta = as_schedule(beta, schedules)
+        self.beta = as_schedule("objective.beta", beta, schedules)
         self.kl = kl
 
     @property

@@ -2,11 +2,13 @@
 
 import torch
 
+from vae_lab.checks import Amount, Size, checked
 from vae_lab.collectives import mean_over_batch
 from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 
+@checked
 class FreeBits(Objective):
     """E_q[log p(x|z)] − Σ_d max(λ, mean over the batch of all processes of KL_d).
 
@@ -22,10 +24,8 @@ class FreeBits(Objective):
         ValueError: if ``free_nats`` is negative.
     """
 
-    def __init__(self, free_nats: float, num_samples: int) -> None:
+    def __init__(self, free_nats: Amount, num_samples: Size) -> None:
         super().__init__(num_samples)
-        if free_nats < 0:
-            raise ValueError(f"objective.free_nats must be at least 0, got {free_nats}")
         self.free_nats = free_nats
 
     def caveat(self, model: Model) -> str | None:

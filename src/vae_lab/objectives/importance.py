@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from vae_lab.checks import Share, Size, checked
 from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
@@ -14,6 +15,7 @@ def log_mean_exp(log_w: Tensor) -> Tensor:
     return torch.logsumexp(log_w, dim=0) - math.log(len(log_w))
 
 
+@checked
 class IWAE(Objective):
     """log 1/K Σ_k w_k (Burda et al. 2016, eq. 8, arXiv:1509.00519).
 
@@ -27,7 +29,7 @@ class IWAE(Objective):
         dreg: whether to use that gradient.
     """
 
-    def __init__(self, num_samples: int, dreg: bool) -> None:
+    def __init__(self, num_samples: Size, dreg: bool) -> None:
         super().__init__(num_samples)
         self.path_gradient = dreg
 
@@ -54,6 +56,7 @@ class IWAE(Objective):
         return Bound(value, elbo_parts(draw))
 
 
+@checked
 class MIWAE(Objective):
     """1/M Σ_m log 1/K Σ_k w_mk: the mean of M importance-weighted bounds of K samples each.
 
@@ -67,12 +70,7 @@ class MIWAE(Objective):
         ValueError: if one of them is less than 1.
     """
 
-    def __init__(self, num_bounds: int, samples_per_bound: int) -> None:
-        if num_bounds < 1 or samples_per_bound < 1:
-            raise ValueError(
-                "objective.num_bounds and objective.samples_per_bound must be at least 1, got "
-                f"{num_bounds} and {samples_per_bound}"
-            )
+    def __init__(self, num_bounds: Size, samples_per_bound: Size) -> None:
         super().__init__(num_bounds * samples_per_bound)
         self.samples_per_bound = samples_per_bound
 
@@ -83,6 +81,7 @@ class MIWAE(Objective):
         return Bound(value, elbo_parts(draw))
 
 
+@checked
 class CIWAE(Objective):
     """β ELBO + (1 − β) IWAE (Rainforth et al. 2018, §4, arXiv:1802.04537).
 
@@ -96,10 +95,8 @@ class CIWAE(Objective):
         ValueError: if ``beta`` is outside its range.
     """
 
-    def __init__(self, beta: float, num_samples: int) -> None:
+    def __init__(self, beta: Share, num_samples: Size) -> None:
         super().__init__(num_samples)
-        if not 0 <= beta <= 1:
-            raise ValueError(f"objective.beta must be in [0, 1], got {beta}")
         self.beta = beta
 
     def __call__(self, draw: Draw, epoch: float) -> Bound:

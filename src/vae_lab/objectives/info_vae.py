@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vae_lab.checks import Amount, Size, checked
 from vae_lab.model.contract import Draw, Model
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
@@ -28,6 +29,7 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     return (aa.sum() - count) / pairs + (bb.sum() - count) / pairs - 2 * ab.mean()
 
 
+@checked
 class InfoVAE(Objective):
     """E_q[log p(x|z)] − (1 − α) KL(q(z|x) ‖ p(z)) − (α + λ − 1) MMD²(q(z) ‖ p(z)).
 
@@ -39,7 +41,7 @@ class InfoVAE(Objective):
         num_samples: K, samples per image; the first is compared with the prior.
     """
 
-    def __init__(self, alpha: float, weight: float, num_samples: int) -> None:
+    def __init__(self, alpha: float, weight: Amount, num_samples: Size) -> None:
         super().__init__(num_samples)
         self.alpha = alpha
         self.weight = weight

@@ -1,10 +1,12 @@
 """Rényi's family of bounds."""
 
+from vae_lab.checks import Size, checked
 from vae_lab.model.contract import Draw
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 from vae_lab.objectives.importance import log_mean_exp
 
 
+@checked
 class Renyi(Objective):
     """1/(1 − α) log 1/K Σ_k w_k^(1 − α), w = p(x, z) / q(z|x).
 
@@ -19,7 +21,7 @@ class Renyi(Objective):
         ValueError: if ``alpha`` is 1.
     """
 
-    def __init__(self, alpha: float, num_samples: int) -> None:
+    def __init__(self, alpha: float, num_samples: Size) -> None:
         super().__init__(num_samples)
         if alpha == 1:
             raise ValueError("objective.alpha=1 is the limit that objective=elbo computes; use it")

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vae_lab.checks import Amount, Positive, PositiveShare, checked
+
 
 class Schedule(Protocol):
     """A value that depends on how far training has come."""
@@ -25,16 +27,12 @@ class Schedule(Protocol):
         ...
 
 
-def _require_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{name} must be greater than 0, got {value}")
-
-
+@checked
 @dataclass(frozen=True)
 class Constant:
     """The same ``value`` at every epoch."""
 
-    value: float
+    value: Amount
 
     @property
     def settles_at(self) -> float:
@@ -46,6 +44,7 @@ class Constant:
         return self.value
 
 
+@checked
 @dataclass(frozen=True)
 class LinearWarmup:
     """A straight line from ``start`` to ``end`` over the first ``epochs``, then constant.
@@ -57,12 +56,9 @@ class LinearWarmup:
         ValueError: if ``epochs`` is not positive.
     """
 
-    start: float
-    end: float
-    epochs: float
-
-    def __post_init__(self) -> None:
-        _require_positive("epochs", self.epochs)
+    start: Amount
+    end: Amount
+    epochs: Positive
 
     @property
     def settles_at(self) -> float:
@@ -74,6 +70,7 @@ class LinearWarmup:
         return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
 
 
+@checked
 @dataclass(frozen=True)
 class Cyclic:
     """Repeated linear warm-ups: each cycle rises for its first part, then rests at ``end``.
@@ -90,15 +87,10 @@ class Cyclic:
         ValueError: if ``epochs`` or ``ramp`` is outside its range.
     """
 
-    start: float
-    end: float
-    epochs: float
-    ramp: float
-
-    def __post_init__(self) -> None:
-        _require_positive("epochs", self.epochs)
-        if not 0 < self.ramp <= 1:
-            raise ValueError(f"ramp must be in (0, 1], got {self.ramp}")
+    start: Amount
+    end: Amount
+    epochs: Positive
+    ramp: PositiveShare
 
     @property
     def settles_at(self) -> float:
@@ -111,6 +103,7 @@ class Cyclic:
         return self.start + (self.end - self.start) * min(progress / self.ramp, 1.0)
 
 
+@checked
 @dataclass(frozen=True)
 class Cosine:
     """Linear warm-up from 0 to 1, then half a cosine down to ``final`` at ``epochs``.
@@ -121,15 +114,14 @@ class Cosine:
         ValueError: unless 0 ≤ ``warmup_epochs`` < ``epochs``.
     """
 
-    warmup_epochs: float
-    epochs: float
-    final: float
+    warmup_epochs: Amount
+    epochs: Positive
+    final: Amount
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warmup_epochs < self.epochs:
+        if not self.warmup_epochs < self.epochs:
             raise ValueError(
-                f"warmup_epochs must be at least 0 and less than epochs={self.epochs}, "
-                f"got {self.warmup_epochs}"
+                f"warmup_epochs must be less than epochs={self.epochs}, got {self.warmup_epochs}"
             )
 
     @property
@@ -145,6 +137,7 @@ class Cosine:
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+@checked
 @dataclass(frozen=True)
 class Steps:
     """Start at 1 and multiply by ``gamma`` at each epoch in ``milestones``.
@@ -153,8 +146,8 @@ class Steps:
         ValueError: if ``milestones`` do not increase.
     """
 
-    milestones: Sequence[float]
-    gamma: float
+    milestones: Sequence[Amount]
+    gamma: Amount
 
     def __post_init__(self) -> None:
         if list(self.milestones) != sorted(set(self.milestones)):
@@ -170,10 +163,11 @@ class Steps:
         return self.gamma ** bisect_right(self.milestones, epoch)
 
 
-def as_schedule(value: float | str, named: Mapping[str, Schedule]) -> Schedule:
+def as_schedule(key: str, value: float | str, named: Mapping[str, Schedule]) -> Schedule:
     """Return the schedule a user means by a number or by a name.
 
     Args:
+        key: what the value is called in the configuration.
         value: a number, which is constant, or a key of ``named``.
         named: the schedules that have a name.
 
@@ -184,5 +178,7 @@ def as_schedule(value: float | str, named: Mapping[str, Schedule]) -> Schedule:
         return Constant(value)
     if value not in named:
         choices = ", ".join(sorted(named))
-        raise ValueError(f"'{value}' is neither a number nor a schedule; choose from {choices}")
+        raise ValueError(
+            f"{key}: '{value}' is neither a number nor a schedule; choose from {choices}"
+        )
     return named[value]

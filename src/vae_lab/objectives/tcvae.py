@@ -5,11 +5,13 @@ from typing import cast
 
 import torch
 
+from vae_lab.checks import Amount, Size, checked
 from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.objectives.bound import Bound, Objective, elbo_parts
 
 
+@checked
 class BetaTCVAE(Objective):
     """E_q[log p(x|z)] − α I(x; z) − β TC(z) − γ Σ_d KL(q(z_d) ‖ p(z_d)).
 
@@ -27,10 +29,10 @@ class BetaTCVAE(Objective):
 
     def __init__(
         self,
-        mutual_information: float,
-        total_correlation: float,
-        dimension_wise_kl: float,
-        num_samples: int,
+        mutual_information: Amount,
+        total_correlation: Amount,
+        dimension_wise_kl: Amount,
+        num_samples: Size,
     ) -> None:
         super().__init__(num_samples)
         self.weights = (mutual_information, total_correlation, dimension_wise_kl)

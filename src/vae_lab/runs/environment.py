@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,34 @@ PACKAGES = ("vae-lab", "torch", "torchvision", "lightning", "hydra-core", "numpy
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide about numbers."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}}
 
 
-def git_commit() -> str | None:
-    """Return the commit of this package's code, ``-dirty`` if changed since; None outside git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    folder = Path(__file__).parent
+def installed(package: str) -> str:
+    """Return the version of a package; ``not installed`` where its source lies on the path."""
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def git_commit(file: Path = Path(__file__)) -> str | None:
+    """Return the commit that holds this package's code, ``-dirty`` if changed since.
+
+    Returns:
+        None outside git, and where a repository has the package among files that it ignores.
+    """
+    describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        _git(file.parent, "ls-files", "--error-unmatch", file.name)
+        return _git(file.parent, *describe)
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

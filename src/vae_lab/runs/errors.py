@@ -8,6 +8,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.extras import MissingExtraError
+from vae_lab.runs.streams import degrade
 
 USER_ERRORS = (
     ValueError,
@@ -39,11 +40,12 @@ def in_one_line(error: BaseException) -> str:
 def told_in_one_line() -> Iterator[None]:
     """End the program with one line where the user can mend what went wrong.
 
-    It goes around a function too, as a decorator.
+    It goes around a function too, as a decorator. What a terminal cannot show is no error.
 
     Raises:
         SystemExit: in place of an error that the user can mend.
     """
+    degrade()
     try:
         yield
     except Exception as error:

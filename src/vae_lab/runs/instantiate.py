@@ -8,6 +8,9 @@ import yaml
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from vae_lab.runs import arguments, errors
+
+LIBRARIES = ("lightning", "optuna", "torch", "zuko")  # which know nothing of our keys
 FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -15,16 +18,28 @@ def instantiate(config: DictConfig | dict[str, Any], **kwargs: Any) -> Any:  # n
     """Build the object that ``config`` describes; the one place where Hydra does so.
 
     Raises:
-        ValueError: if a constructor cannot be called with these arguments.
+        ValueError: if a target does not exist, or cannot be called with these arguments.
         Exception: whatever a constructor raises.
     """
+    node = config if isinstance(config, DictConfig) else OmegaConf.create(config)
+    arguments.check(node, list(kwargs))
     try:
-        return hydra.utils.instantiate(config, _convert_="all", **kwargs)
+        return hydra.utils.instantiate(node, _convert_="all", **kwargs)
     except InstantiationException as error:
-        is_missing = str(error).startswith("Error locating target")
-        if is_missing or isinstance(error.__cause__, TypeError):
-            raise ValueError(str(error).partition("full_key")[0]) from error
-        raise error.__cause__ or error from None
+        cause = error.__cause__ or error
+        _, _, key = str(error).rpartition("full_key: ")
+        built = _at(node, key)
+        library = str(built["_target_"]).partition(".")[0]
+        if library in LIBRARIES and (isinstance(cause, TypeError) or errors.is_users(cause)):
+            raise ValueError(arguments.with_key(cause, built, is_library=True)) from cause
+        if isinstance(cause, ValueError):
+            raise ValueError(arguments.with_key(cause, built, is_library=False)) from cause
+        raise cause from None
+
+
+def _at(node: DictConfig, key: str) -> DictConfig:
+    """Return the part of ``node``, or of what it is a part of, that has this full key."""
+    return next((part for part in arguments.parts(node) if part._get_full_key(None) == key), node)
 
 
 def to_plain(node: DictConfig | ListConfig | None, resolve: bool = True) -> Any:  # noqa: ANN401

@@ -7,53 +7,68 @@ from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_lab.runs import errors
 from vae_lab.runs.agreement import agreed, begins_a_run
 from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.moment import fixed
 from vae_lab.runs.rundir import RunDir
+from vae_lab.runs.strict_callback import StrictCallback
 
 KEPT = ("model", "optimizer")  # a checkpoint has weights for the one and state for the other
 
 
-class PrepareRun(Callback):
+class PrepareRun(StrictCallback):
     """Makes the run directory, or says in one line why that cannot be.
 
-    With ``resume=<run directory>`` the run goes on in that directory, and its ``.hydra`` stays as
-    it is.
+    With ``resume=<run directory>`` the run goes on in that directory.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Act before Hydra writes into the directory.
+        """Act before Hydra makes the directory.
 
         Raises:
-            SystemExit: Hydra turns any other exception of a callback into a warning.
+            ValueError: if a run cannot be told apart from others.
+            OSError: if the directory cannot be the run's.
         """
         run = config.hydra.run
-        is_chosen = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
-        with errors.told_in_one_line():
-            if config.resume is not None:
-                RunDir(config.resume).config()
-                with open_dict(config):
-                    run.dir = config.resume
-                    config.hydra.output_subdir = None
-            elif is_chosen and begins_a_run():
-                _require_unused(RunDir(run.dir))
+        chosen = to_plain(config.hydra.overrides.hydra, resolve=False)
+        is_chosen = any(override.lstrip("+").startswith("hydra.run.dir=") for override in chosen)
+        check_places(config)
+        if config.resume is not None:
+            RunDir(config.resume).config()
+            run.dir = config.resume
+        elif is_chosen and begins_a_run():
+            _require_unused(RunDir(run.dir))
         try:
             if config.resume is None and not is_chosen and begins_a_run():
                 run.dir = str(_make_directory(Path(run.dir)))
             run.dir = agreed("run_dir", run.dir)
             Path(run.dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SystemExit(
-                f"error: the run directory cannot be made ({error}); give another one with "
-                "hydra.run.dir="
+            raise OSError(
+                f"the run directory cannot be made ({error}); give another one with hydra.run.dir="
             ) from error
+
+
+def check_places(config: DictConfig) -> None:
+    """Refuse what would put files where nobody looks for them.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    if config.hydra.job.chdir:
+        raise ValueError(
+            "hydra.job.chdir=true is refused: paths are meant from the folder where the command is "
+            "given; choose the run directory with hydra.run.dir="
+        )
+    name = Path(str(config.name))
+    if name.is_absolute() or ".." in name.parts:
+        raise ValueError(f"name is a folder below runs/, got {name}; see also hydra.run.dir=")
 
 
 def _make_directory(wanted: Path) -> Path:
@@ -92,9 +107,61 @@ def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConf
     run = RunDir(run_dir)
     _require_unused(run)
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
-        config = hydra.compose("train", [*overrides, f"run_dir={run_dir}"])
+        config = hydra.compose("train", list(overrides))
+    config.run_dir = str(run_dir)
+    config = fixed(config)
     run.write_config(config, overrides)
     return config
+
+
+def begin(run: RunDir, config: DictConfig) -> DictConfig:
+    """Return the configuration with all values fixed, and write it down if Hydra composed it.
+
+    Raises:
+        omegaconf.errors.OmegaConfBaseException: if a value cannot be found out.
+    """
+    config = fixed(config)
+    if HydraConfig.initialized():
+        composed: Any = HydraConfig.get()
+        run.write_config(config, to_plain(composed.overrides.task, resolve=False))
+        run.write_hydra(composed)
+    return config
+
+
+def take_up(run: RunDir, config: DictConfig) -> DictConfig:
+    """Return the configuration of a sweep's job: that with which it was begun, if it was.
+
+    Raises:
+        SystemExit: if another job was begun in this directory.
+    """
+    if not run.is_begun:
+        return begin(run, config)
+    require_same_job(run)
+    begun = run.config()
+    begun.sweep.trial = config.sweep.trial
+    return begun
+
+
+def require_same_job(run: RunDir) -> None:
+    """Leave a directory alone in which another job of a sweep was begun.
+
+    Raises:
+        SystemExit: for the whole sweep, since it is its names that are wrong.
+    """
+    composed: Any = HydraConfig.get()
+    before = _told(run.hydra().get("overrides", {}).get("task", []))
+    now = _told(to_plain(composed.overrides.task, resolve=False))
+    if run.is_composed and before != now:
+        changes = f"{', '.join(sorted(before - now))} → {', '.join(sorted(now - before))}"
+        raise SystemExit(
+            f"error: {run.path} holds another job ({changes}). Take another sweep.name, and let "
+            "hydra.sweep.subdir name jobs by all that tells them apart, as it does by default"
+        )
+
+
+def _told(lines: Sequence[str]) -> set[str]:
+    """Return the overrides that decide what a job computes."""
+    return {line for line in lines if not line.lstrip("+").startswith("sweep.")}
 
 
 def resumed_config(run: RunDir, overrides: Sequence[str]) -> DictConfig:
@@ -125,6 +192,11 @@ def resumed_config(run: RunDir, overrides: Sequence[str]) -> DictConfig:
             raise ValueError(
                 f"a resumed run keeps its {changed[0]}: {override.input_line} is refused"
             )
+    if not config.callbacks.get("last_checkpoint"):
+        raise ValueError(
+            f"{run.path} cannot be resumed with callbacks.last_checkpoint=null, which keeps "
+            "nothing to go on from; begin a new run"
+        )
     config.resume = str(run.path)
     return config
 

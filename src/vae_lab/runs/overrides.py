@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -105,6 +106,11 @@ def _parse_line(line: str) -> tuple[str, Value]:
     except HydraException:
         return line, None
     return override.key_or_group, plain(override.value())
+
+
+def quoted(text: object) -> str:
+    """Return a text as a value on Hydra's command line, whatever characters it holds."""
+    return QuotedString(str(text), Quote.single).with_quotes()
 
 
 def plain(value: Any) -> Value:  # noqa: ANN401

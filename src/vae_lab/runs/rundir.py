@@ -5,6 +5,7 @@
     runs/<name>/<date>_<time>/
       .hydra/                    the composed configuration, the overrides, and Hydra's own
       .lock                      held while a process trains here
+      .<tracker>_id              by which wandb or mlflow knows the run
       checkpoints/               best.ckpt, last.ckpt, and previous.ckpt, which was last before
       events.out.tfevents.*      TensorBoard
       00000/default/             TensorBoard's projector
@@ -23,21 +24,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from vae_lab.files import write_atomically
-from vae_lab.runs import lock
+from vae_lab.runs import lock, trust
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.curves import Point, read_curves
-from vae_lab.runs.instantiate import instantiate, read_plain, to_plain
+from vae_lab.runs.instantiate import read_plain, to_plain
 
 if TYPE_CHECKING:
     from vae_lab.data import ImageDataModule
     from vae_lab.model.contract import Model
 
 SUMMARY = "summary.json"
+DESCRIPTION = ("name", "seed", "latent_dim", "model", "objective", "data", "published")
 DONE = ("completed", "pruned")  # the status of a run that nothing is left to do for
 
 
@@ -48,10 +50,12 @@ class RunDir:
 
     Args:
         path: the directory.
+        trusted: modules of the user's own that ``open_model`` and ``open_data`` may build from.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> None:
         self.path = Path(path)
+        self.trusted = trusted
         hydra = self.path / ".hydra"
         self.config_file = hydra / "config.yaml"
         self.overrides_file = hydra / "overrides.yaml"
@@ -89,7 +93,9 @@ class RunDir:
     # what it was told
 
     def config(self) -> DictConfig:
-        """Return the configuration, with the run directory where it lies now.
+        """Return the configuration, with the run directory where it lies now, to train by.
+
+        What opens a run that may be somebody else's takes ``description``.
 
         Raises:
             FileNotFoundError: if this is no run.
@@ -102,13 +108,30 @@ class RunDir:
             config = self.saved_config()
             OmegaConf.set_struct(config, True)
             config.run_dir = str(self.path.resolve())
-        except (YAMLError, OmegaConfBaseException) as error:
-            raise ValueError(f"{self.config_file} is not what vae-lab wrote: {error}") from error
+        except OmegaConfBaseException as error:
+            raise _damaged(self.config_file, error) from error
         return config
 
     def saved_config(self) -> DictConfig:
-        """Return the configuration as it was written."""
-        return cast(DictConfig, OmegaConf.load(self.config_file))
+        """Return the configuration as it was written.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        return cast(DictConfig, _load(self.config_file, DictConfig))
+
+    def description(self) -> dict[str, Any]:
+        """Return what model and data are, as plain data: the keys of ``DESCRIPTION``.
+
+        Raises:
+            FileNotFoundError: if this is no run.
+            ValueError: if the configuration is damaged, or refers to anything outside itself.
+        """
+        config = self.config()
+        try:
+            return trust.inward(config, DESCRIPTION)
+        except ValueError as error:
+            raise ValueError(f"{self.config_file}: {error}") from error
 
     def settings(self) -> dict[str, Any]:
         """Return the configuration as plain data, interpolations as they stand; or nothing.
@@ -129,15 +152,23 @@ class RunDir:
         return read_plain(self.hydra_file).get("hydra", {})
 
     def overrides(self) -> list[str]:
-        """Return the command line that made the run."""
+        """Return the command line that made the run.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
         path = self.overrides_file
-        return to_plain(OmegaConf.load(path), resolve=False) if path.exists() else []
+        return to_plain(_load(path, ListConfig), resolve=False) if path.exists() else []
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
         """Write the configuration and the command line that made it."""
         write_atomically(self.config_file, OmegaConf.to_yaml(config))
         lines = OmegaConf.to_yaml(OmegaConf.create(list(overrides)))
         write_atomically(self.overrides_file, lines)
+
+    def write_hydra(self, composed: Any) -> None:  # noqa: ANN401
+        """Write what Hydra noted of the run."""
+        write_atomically(self.hydra_file, OmegaConf.to_yaml(OmegaConf.create({"hydra": composed})))
 
     # what became of it
 
@@ -210,6 +241,18 @@ class RunDir:
         """Return where the model lies that was exported to the format ``target``."""
         return self.path / "export" / target
 
+    def tracker_id(self, tracker: str) -> str | None:
+        """Return by which id a service that tracks experiments knows the run, if it does."""
+        path = self._tracker_file(tracker)
+        return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+    def keep_tracker_id(self, tracker: str, run_id: str) -> None:
+        """Write down by which id ``tracker`` knows the run."""
+        write_atomically(self._tracker_file(tracker), run_id + "\n")
+
+    def _tracker_file(self, tracker: str) -> Path:
+        return self.path / f".{tracker}_id"
+
     # what it has learned
 
     @property
@@ -246,9 +289,10 @@ class RunDir:
 
         Raises:
             FileNotFoundError: if this is no run, or there is no checkpoint.
-            ValueError: if the checkpoint does not fit the configuration.
+            ValueError: if the checkpoint does not fit the configuration, or that names what is
+                not trusted.
         """
-        model = instantiate(self.config().model)
+        model = trust.build(self.description()["model"], "model", self.trusted)
         path, prefix = self.weights, "model."
         state = {k.removeprefix(prefix): v for k, v in read_checkpoint(path)["state_dict"].items()}
         try:
@@ -269,14 +313,14 @@ class RunDir:
         Raises:
             FileNotFoundError: if this is no run, or the data are missing.
             ValueError: if the configuration or the data are damaged, or have no ``dataset`` to
-                change.
+                change, or the configuration names what is not trusted.
         """
-        config = self.config().data
+        config = self.description()["data"]
         if dataset is not None:
             if "dataset" not in config:
                 raise ValueError(f"--data is for runs on MNIST's format, and {self.path} is none")
-            config.dataset = dataset
-        data = instantiate(config)
+            config["dataset"] = dataset
+        data = trust.build(config, "data", self.trusted)
         data.prepare_data()
         for stage in stages:
             data.setup(stage)
@@ -331,3 +375,22 @@ class RunDir:
     @property
     def _lock(self) -> Path:
         return self.path / ".lock"
+
+
+def _load(path: Path, kind: type[DictConfig] | type[ListConfig]) -> DictConfig | ListConfig:
+    """Read a file of Hydra's; its loader makes no objects, whatever tags it finds.
+
+    Raises:
+        ValueError: if it does not hold what it should.
+    """
+    try:
+        config = OmegaConf.load(path)
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(config, kind):
+        raise _damaged(path, "it holds something else")
+    return config
+
+
+def _damaged(path: Path, reason: object) -> ValueError:
+    return ValueError(f"{path} is not what vae-lab wrote: {reason}")

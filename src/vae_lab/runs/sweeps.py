@@ -11,6 +11,7 @@ one that failed is tried again. Jobs write how they ended into their ``summary.j
 nothing if they failed, so that one failure does not end the others.
 """
 
+import atexit
 import hashlib
 import importlib.util
 import os
@@ -29,15 +30,23 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vae_lab.runs import terminal
 from vae_lab.runs.agreement import agreed
+from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.launch import check_places
+from vae_lab.runs.moment import is_of_the_moment
+from vae_lab.runs.overrides import quoted
 from vae_lab.runs.rundir import DONE, RunDir
 from vae_lab.runs.signals import INTERRUPTED, stop_handlers
+from vae_lab.runs.strict_callback import StrictCallback
 
+KILLED = (
+    "its process was killed, perhaps for want of memory; the command, given again, goes on, with "
+    "fewer jobs at once if hydra.launcher.n_jobs is less"
+)
 LONGEST_NAME = 120  # characters of a job's directory; file systems allow 255
 HASH_LENGTH = 8
 UNUSUAL = re.compile(r"[^\w.,=+\-\[\]]")
@@ -79,10 +88,14 @@ def register() -> None:
     """
     warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
     OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
-    OmegaConf.register_new_resolver("first_of", lambda first, second: first or second, replace=True)
+    OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
 
 
-class PrepareSweep(Callback):
+def _first_of(first: Any, second: Any) -> Any:  # noqa: ANN401
+    return second if first is None else first
+
+
+class PrepareSweep(StrictCallback):
     """Refuses a sweep that cannot be run, before any job; shows how all ended, after the last.
 
     A launcher sends it to each process that runs a job, where Hydra composes the job again.
@@ -100,9 +113,11 @@ class PrepareSweep(Callback):
         """Check what all jobs share.
 
         Raises:
-            SystemExit: Hydra turns any other exception of a callback into a warning.
+            SystemExit: with one line that says what to do.
+            ValueError: with such a line too.
         """
-        task = config.hydra.overrides.task
+        check_places(config)
+        task = to_plain(config.hydra.overrides.task, resolve=False)
         if any(override.lstrip("+").startswith("resume=") for override in task):
             raise SystemExit(
                 "error: resume= goes on with one run, without --multirun; a sweep with a name goes "
@@ -116,13 +131,14 @@ class PrepareSweep(Callback):
             )
         folder = agreed("sweep_dir", config.hydra.sweep.dir)
         config.hydra.sweep.dir = folder
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # for every job
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")  # for every job
         for part in ("launcher", "sweeper"):
             option = f"hydra/{part}"
             choice = f"{option}={config.hydra.runtime.choices[option]}"
             _require_installed(choice, config.hydra[part]._target_)
         for job in RunDir.begun_in(Path(folder)):
             _require_same(job, config.hydra.job.config_name)
+        atexit.register(self._on_breakdown, config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
         """Show every job of the sweep.
@@ -130,18 +146,43 @@ class PrepareSweep(Callback):
         Raises:
             SystemExit: with status 1 if a job failed.
         """
+        atexit.unregister(self._on_breakdown)
+        if "failed" in self._show(config):
+            raise SystemExit(1)
+
+    def _on_breakdown(self, config: DictConfig) -> None:
+        """Show the jobs where a launcher has broken down, and Hydra with it."""
+        if any(_changed(job) > self.began for job in RunDir.begun_in(Path(config.hydra.sweep.dir))):
+            self._show(config)
+
+    def _show(self, config: DictConfig) -> set[str]:
+        """Show every job of the sweep; return how those ended that this command ran."""
         folder = Path(config.hydra.sweep.dir)
         jobs = RunDir.begun_in(folder)
-        summaries = {job.name: job.summary() for job in jobs}
+        summaries = {job.name: _outcome(job) for job in jobs}
         if os.environ.get("RANK", "0") == "0":  # torchrun gives the command to every process
             terminal.print_sweep(folder, summaries)
             if storage := config.hydra.sweeper.get("storage"):
                 from vae_lab.runs import search  # noqa: PLC0415 - Optuna is for searches alone
 
                 search.print_best(storage, folder)
-        ended = {job.name: job.summary_file.stat().st_mtime for job in jobs}
-        if any(s["status"] == "failed" and ended[n] > self.began for n, s in summaries.items()):
-            raise SystemExit(1)
+        return {summaries[job.name]["status"] for job in jobs if _changed(job) > self.began}
+
+
+def _changed(job: RunDir) -> float:
+    """Return when the summary of a job was written, in seconds of the clock."""
+    return job.summary_file.stat().st_mtime
+
+
+def _outcome(job: RunDir) -> dict[str, Any]:
+    """Return how a job ended, also if nobody wrote it down."""
+    try:
+        summary = job.summary()
+    except ValueError as error:
+        return {"status": "damaged", "error": str(error)}
+    if summary["status"] == "running" and not job.is_locked():
+        return summary | {"status": "failed", "error": KILLED}
+    return summary
 
 
 def train_in_another_process(run: RunDir) -> float | None:
@@ -155,7 +196,7 @@ def train_in_another_process(run: RunDir) -> float | None:
     sources = HydraConfig.get().runtime.config_sources
     conf = next(Path(source.path) for source in sources if source.provider == "main")
     trial = [o for o in HydraConfig.get().overrides.task if o.startswith("sweep.trial=")]
-    command = [sys.executable, conf.parent / "train.py", f"resume='{run.path}'", *trial]
+    command = [sys.executable, conf.parent / "train.py", f"resume={quoted(run.path)}", *trial]
     with subprocess.Popen(command, **OWN_GROUP) as child, _signals_go_to(child):
         status = child.wait()
     if status in (INTERRUPTED, -signal.SIGINT, -signal.SIGTERM):
@@ -227,9 +268,12 @@ def _require_same(job: RunDir, config_name: str) -> None:
 
 
 def differences(before: Any, after: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Yield ``key: before → after`` for each value that differs between two configurations."""
+    """Yield ``key: before → after`` for each value that differs between two configurations.
+
+    Where ``after`` depends on the moment, ``before`` was fixed when the run began, and holds.
+    """
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from differences(before.get(name), after.get(name), f"{key}.{name}".strip("."))
-    elif before != after:
+    elif before != after and not is_of_the_moment(after):
         yield f"{key}: {before} → {after}"

@@ -9,12 +9,20 @@ from rich.console import Console
 from rich.table import Table
 
 from vae_lab.evaluation.metrics import metric
+from vae_lab.runs.overrides import quoted
 from vae_lab.runs.rundir import RunDir
+from vae_lab.runs.streams import ForgivingConsole, degrade
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console on standard output or errors that never raises for what it shows."""
+    degrade()
+    return ForgivingConsole(stderr=stderr)
 
 
 def say(line: str) -> None:
     """Print a line as it is."""
-    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
+    console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> None:
@@ -27,15 +35,15 @@ def print_sweep(folder: Path, summaries: Mapping[str, Mapping[str, Any]]) -> Non
         value = summary.get("metrics", {}).get(summary.get("compared_by"))
         shown = "–" if value is None else f"{summary['compared_by']} {value:.2f}"
         table.add_row(name, summary["status"], shown, f"{summary.get('seconds', 0.0):.0f}")
-    Console().print(table)
+    console().print(table)
     for name, summary in summaries.items():
-        if summary["status"] == "failed":
-            say(f"{name} failed: {summary.get('error', '?').removeprefix('error: ')}")
+        if summary["status"] in ("failed", "damaged"):
+            say(f"{name} {summary['status']}: {summary.get('error', '?').removeprefix('error: ')}")
 
 
 def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
     """Print the test metrics as a table, and where to look at the run."""
-    console = Console()
+    screen = console()
     tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
     if tested:
         table = Table(
@@ -49,7 +57,7 @@ def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
             samples = f"  (K = {summary['nll_samples']})" if known.depends_on_samples else ""
             digits = 2 if abs(value) >= 1 or not value else 4
             table.add_row(name, f"{value:.{digits}f}", known.unit + samples)
-        console.print(table)
+        screen.print(table)
     here = Path.cwd()
     where = run.path.relative_to(here) if run.path.is_relative_to(here) else run.path
     lines = [f"status    {summary['status']} after {summary['seconds']:.0f} s"]
@@ -59,6 +67,7 @@ def print_outcome(run: RunDir, summary: dict[str, Any]) -> None:
         lines.append(f"curves    tensorboard --logdir {where}")
     if summary["status"] != "completed":
         is_plain = re.fullmatch(r"[\w./-]+", str(where))
-        override = f"resume={where}" if is_plain else f"\"resume='{where}'\""  # shell, then Hydra
+        # for the shell, then for Hydra
+        override = f"resume={where}" if is_plain else f'"resume={quoted(where)}"'
         lines.append(f"go on     python train.py {override}")
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    screen.print("\n".join(lines), highlight=False, soft_wrap=True)

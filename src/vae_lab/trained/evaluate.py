@@ -13,7 +13,6 @@ from vae_lab.evaluation.record import FORMAT, VERSION
 from vae_lab.evaluation.scoring import measure
 from vae_lab.runs import environment
 from vae_lab.runs.checkpoint_file import read_checkpoint
-from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.rundir import RunDir
 
 PLACES = ("data.root=", "hydra.")  # where files lie says nothing about a result
@@ -50,13 +49,13 @@ def evaluate_run(
     if num_samples < 1:
         raise ValueError(f"--num-samples must be at least 1, got {num_samples}")
     began = time.time()
-    config = run.config()
+    config = run.description()
     model = run.open_model().to(device)
     data = run.open_data("fit", "test", dataset=dataset)
     if not len(data.splits[split]):
         raise ValueError(f"this run has no {split} images")
     torch.manual_seed(seed)
-    description = _describe(run, config.name, config.seed)
+    description = _describe(run, config["name"], config["seed"])
     is_as_published = dataset is None and split == "test"
     images = data.images(split, len(data.splits[split]))
     metrics = measure(model, data, split, num_samples, device, on_progress)
@@ -64,7 +63,7 @@ def evaluate_run(
         "format": FORMAT,
         "version": VERSION,
         "run": description,
-        "published": to_plain(config.get("published")) if is_as_published else None,
+        "published": config["published"] if is_as_published else None,
         "protocol": {
             "dataset": data.name,
             "split": split,

@@ -198,7 +198,7 @@ def _to_torch(trained: TrainedVAE, folder: Path) -> list[Path]:
 
 def _to_safetensors(trained: TrainedVAE, folder: Path) -> list[Path]:
     paths = pretrained.write(trained, folder)
-    again = parts(pretrained.read(folder))
+    again = parts(pretrained.read(folder, trained.trusted))
     for name, part in parts(trained).items():
         _check(folder, part, again[name].module)
     return paths

@@ -45,14 +45,14 @@ class HubVAE(
     """A trained model with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``.
 
     What it writes is what ``export.py --to safetensors`` writes, and a model card. Of a stranger's
-    configuration only modules of networks are built (``pretrained.build``).
+    configuration only what vae-lab, ``torch.nn``, torchvision and zuko bring is built; with modules
+    of your own, open the downloaded folder by ``vae_lab.load(folder, trust=[...])``.
 
     Args:
         config: as in ``TrainedVAE``; the weights are newly initialised, not trained.
 
     Raises:
-        ValueError: if ``config`` is not what ``TrainedVAE`` holds, or names a class that is no
-            module of vae-lab, ``torch.nn`` or zuko.
+        ValueError: if ``config`` is not what ``TrainedVAE`` holds, or names anything else.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ Shapes: B images, D latent dimensions, C×H×W pixels.
 """
 
 import os
-from importlib.metadata import version
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,11 +15,11 @@ from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.runs.checkpoint_file import read_checkpoint
-from vae_lab.runs.instantiate import to_plain
+from vae_lab.runs.environment import installed
 from vae_lab.runs.rundir import RunDir
 from vae_lab.seeding import set_random_state
 
-DESCRIPTION = ("name", "seed", "latent_dim", "model", "objective", "data")
+KEPT = ("name", "seed", "latent_dim", "model", "objective", "data")
 
 
 class TrainedVAE(nn.Module):
@@ -37,14 +37,16 @@ class TrainedVAE(nn.Module):
         config: how it came about, as dictionaries, lists, numbers and strings: ``name``, ``seed``,
             ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration,
             ``pixels``, ``"binary"`` or ``"grey"``, and ``vae_lab_version``.
+        trusted: modules of the user's own that the model was built from too.
     """
 
     model: Model
 
-    def __init__(self, model: Model, config: dict[str, Any]) -> None:
+    def __init__(self, model: Model, config: dict[str, Any], trusted: Sequence[str] = ()) -> None:
         super().__init__()
         self.model = model
         self.config = config
+        self.trusted = trusted
 
     @property
     def latent_dim(self) -> int:
@@ -160,18 +162,23 @@ class TrainedVAE(nn.Module):
         return next(self.model.parameters())
 
 
-def open_run(run_dir: str | os.PathLike[str]) -> TrainedVAE:
+def open_run(run_dir: str | os.PathLike[str], trusted: Sequence[str] = ()) -> TrainedVAE:
     """Open the trained model of a run, on the CPU; of its paths nothing is kept.
+
+    Args:
+        run_dir: the run directory.
+        trusted: modules of the user's own that may be built from too.
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run, or has no checkpoint.
-        ValueError: if configuration and weights are damaged or do not fit.
+        ValueError: if configuration and weights are damaged or do not fit, or the configuration
+            names what is not trusted.
     """
-    run = RunDir(run_dir)
+    run = RunDir(run_dir, trusted)
     model = run.open_model()
-    complete = to_plain(run.config())
-    config = {key: complete[key] for key in DESCRIPTION}
+    description = run.description()
+    config = {key: description[key] for key in KEPT}
     config["data"].pop("root", None)
     # not asked of the data themselves: that would load Lightning, which takes seconds
     config["pixels"] = read_checkpoint(run.weights)["pixels"]
-    return TrainedVAE(model, config | {"vae_lab_version": version("vae-lab")}).eval()
+    return TrainedVAE(model, config | {"vae_lab_version": installed("vae-lab")}, trusted).eval()

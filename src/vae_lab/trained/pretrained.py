@@ -1,24 +1,20 @@
 """A folder with ``config.json`` and ``model.safetensors``, as the Hugging Face mixin writes it.
 
-Such a folder may come from a stranger. Its weights are numbers; its configuration names classes,
-and only modules of networks are built from it.
+Such a folder may come from a stranger, so ``runs.trust`` decides what is built.
 """
 
-import importlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from vae_lab.extras import require
-from vae_lab.runs.instantiate import instantiate
+from vae_lab.runs import trust
 from vae_lab.trained.loaded import TrainedVAE
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-TRUSTED = ("vae_lab", "torch.nn", "zuko")
 
 
 def is_pretrained(folder: str | os.PathLike[str]) -> bool:
@@ -26,16 +22,19 @@ def is_pretrained(folder: str | os.PathLike[str]) -> bool:
     return all(Path(folder, name).is_file() for name in (CONFIG, WEIGHTS))
 
 
-def build(config: dict[str, Any]) -> TrainedVAE:
+def build(config: dict[str, Any], trusted: Sequence[str] = ()) -> TrainedVAE:
     """Build the model that ``config`` describes, its weights not yet loaded.
 
+    Args:
+        config: as in ``TrainedVAE``.
+        trusted: modules of the user's own that may be built from too.
+
     Raises:
-        ValueError: if ``config`` is not what ``TrainedVAE`` holds, or names a class that is no
-            module of vae-lab, ``torch.nn`` or zuko.
+        ValueError: if ``config`` is not what ``TrainedVAE`` holds, or names what is not trusted.
     """
     try:
-        _refuse_strangers(config["model"])
-        trained = TrainedVAE(instantiate(dict(config["model"])), config)
+        model = trust.build(dict(config["model"]), "model", trusted)
+        trained = TrainedVAE(model, config, trusted)
         _ = trained.latent_dim, trained.image_shape, trained.pixels
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{CONFIG} is not what vae-lab wrote: {error!r}") from error
@@ -56,8 +55,12 @@ def write(trained: TrainedVAE, folder: Path) -> list[Path]:
     return [config, weights]
 
 
-def read(folder: str | os.PathLike[str]) -> TrainedVAE:
+def read(folder: str | os.PathLike[str], trusted: Sequence[str] = ()) -> TrainedVAE:
     """Return the model in ``folder``, in evaluation mode, on the CPU.
+
+    Args:
+        folder: with both files.
+        trusted: as in ``build``.
 
     Raises:
         ImportError: if safetensors is not installed.
@@ -67,7 +70,7 @@ def read(folder: str | os.PathLike[str]) -> TrainedVAE:
     safetensors = require("safetensors.torch", extra="export")
     config, weights = Path(folder, CONFIG), Path(folder, WEIGHTS)
     try:
-        trained = build(json.loads(config.read_text(encoding="utf-8")))
+        trained = build(json.loads(config.read_text(encoding="utf-8")), trusted)
     except json.JSONDecodeError as error:
         raise ValueError(f"{config} is damaged: {error}") from error
     try:
@@ -75,36 +78,3 @@ def read(folder: str | os.PathLike[str]) -> TrainedVAE:
     except Exception as error:  # safetensors raises many kinds on damaged bytes
         raise ValueError(f"{weights} is damaged or does not fit {config}") from error
     return trained
-
-
-def _refuse_strangers(node: Any) -> None:  # noqa: ANN401
-    """Look at every ``_target_`` and every interpolation before Hydra does.
-
-    Raises:
-        ValueError: if one names anything but a module of a trusted library.
-    """
-    if isinstance(node, str) and "${" in node:
-        raise ValueError(f"{CONFIG} may not refer to anything outside itself, as {node!r} does")
-    for child in node.values() if isinstance(node, dict) else node if _is_list(node) else ():
-        _refuse_strangers(child)
-    if isinstance(node, dict) and "_target_" in node and not _is_module(node["_target_"]):
-        raise ValueError(
-            f"{CONFIG} names {node['_target_']}, which is no module of {', '.join(TRUSTED)}, and "
-            "was not loaded: such a file may come from a stranger. Open the run directory instead"
-        )
-
-
-def _is_list(node: object) -> bool:
-    return isinstance(node, list)
-
-
-def _is_module(target: str) -> bool:
-    """Tell whether ``target`` is the path of a network module's class in a trusted library."""
-    home, _, name = target.rpartition(".")
-    if not any(home == library or home.startswith(f"{library}.") for library in TRUSTED):
-        return False
-    try:
-        found = getattr(importlib.import_module(home), name, None)
-    except ImportError:
-        return False
-    return isinstance(found, type) and issubclass(found, nn.Module)

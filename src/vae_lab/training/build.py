@@ -1,16 +1,19 @@
 """From a configuration to the objects it describes."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Union
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.strategies import ParallelStrategy
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from vae_lab.checks import Seed, Size, require
 from vae_lab.data import ImageDataModule
-from vae_lab.evaluation.metrics import metric
+from vae_lab.evaluation.metrics import Metric, metric
+from vae_lab.runs.arguments import key_of
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.exhibit import Exhibit
@@ -21,6 +24,19 @@ from vae_lab.training.module import VAEModule
 
 if TYPE_CHECKING:
     from vae_lab.training.callbacks.prune_trial import PruneTrial
+
+
+# What no constructor takes under this name.
+OWN_VALUES: dict[str, Any] = {
+    "name": str | int | float,
+    "seed": Seed,
+    "monitor": str | None,
+    "compile": bool,
+    "pictures_every_n_epochs": Union[Size, None],  # noqa: UP007 - pyright knows no | of Annotated
+    "evaluation.num_samples": Size,
+    "sweep.name": str | int | float | None,
+    "sweep.trial": Mapping | None,
+}
 
 
 @dataclass
@@ -82,6 +98,8 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
     )
     _check_parts(cfg, module)
+    if cfg.monitor is not None:
+        _known("monitor", cfg.monitor)
     validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
     compared_by = module.metric_name(cfg.monitor or f"val/{module.objective.compared_by}")
     cfg.monitor = module.metric_name(cfg.monitor or "val/bound") if validates else None
@@ -104,7 +122,21 @@ def _callback(description: DictConfig) -> pl.Callback:
     monitor = description.get("monitor")
     if monitor is None:
         return instantiate(description)
-    return instantiate(description, mode="max" if metric(monitor).higher_is_better else "min")
+    key = key_of(description, "monitor")
+    return instantiate(description, mode="max" if _known(key, monitor).higher_is_better else "min")
+
+
+def _known(key: str, name: str) -> Metric:
+    """Return the metric that ``key`` names.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    require(key, name, str)
+    try:
+        return metric(name)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 def _trial(cfg: DictConfig, compared_by: str) -> "PruneTrial | None":
@@ -131,10 +163,13 @@ def _check_values(cfg: DictConfig) -> None:
     Raises:
         ValueError: with what to do.
     """
-    if cfg.seed < 0:
-        raise ValueError(f"seed must be at least 0, got {cfg.seed}")
-    if not isinstance(cfg.optimizer.lr, int | float) or not cfg.optimizer.lr > 0:
-        raise ValueError(f"optimizer.lr must be a number greater than 0, got {cfg.optimizer.lr}")
+    for key, annotation in OWN_VALUES.items():
+        require(key, OmegaConf.select(cfg, key), annotation)
+    if cfg.trainer.precision == "16-mixed" and "AdamNormGrad" in cfg.optimizer._target_:
+        raise ValueError(
+            "optimizer=adam_normgrad scales gradients to length 1, and trainer.precision=16-mixed "
+            "scales them too; use trainer.precision=bf16-mixed"
+        )
     is_mixed = "mixed" in str(cfg.trainer.precision)
     if is_mixed and cfg.trainer.gradient_clip_val and cfg.optimizer.get("fused"):
         raise ValueError("clipping gradients in mixed precision needs optimizer.fused=false")

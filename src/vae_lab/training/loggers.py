@@ -25,8 +25,8 @@ from vae_lab.files import write_atomically
 from vae_lab.runs.curves import COLUMNS
 from vae_lab.runs.rundir import RunDir
 
-# Metrics of the HParams table, after the monitored one. TensorBoard takes the columns for all runs
-# from one of them, so all name the same.
+# Metrics of the HParams table, after the one that compares runs. TensorBoard takes the columns for
+# all runs from one of them, so all name the same.
 HPARAMS_METRICS = [f"{split}/{metric.name}" for metric in METRICS for split in metric.hparams]
 
 NO_HYPERPARAMETERS = {

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Adam, Optimizer
 
+from vae_lab.checks import Amount, Positive, Size
 from vae_lab.extras import require
 
 TINY = 1e-7
@@ -34,7 +35,7 @@ class AdamNormGrad(Adam):
 
 
 def soap(
-    lr: float, weight_decay: float, precondition_frequency: int, max_precondition_dim: int
+    lr: Positive, weight_decay: Amount, precondition_frequency: Size, max_precondition_dim: Size
 ) -> Callable[..., Optimizer]:
     """Return what builds SOAP from parameters: Adam in the eigenbasis of Shampoo's preconditioner.
 

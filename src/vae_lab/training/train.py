@@ -53,6 +53,8 @@ def train(cfg: DictConfig) -> float | None:
         run = RunDir(cfg.run_dir)
         is_restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
         with _lock(run):
+            if not cfg.resume and not is_restarted and _is_first():
+                cfg = launch.begin(run, cfg)
             return _train(run, build(cfg), is_resumed=bool(cfg.resume) or is_restarted)
 
 
@@ -61,6 +63,8 @@ def _job(cfg: DictConfig) -> float | None:
     run = RunDir(cfg.run_dir)
     try:
         with _lock(run):
+            if _is_first():
+                cfg = launch.take_up(run, cfg)
             if run.summary().get("status") in DONE:
                 terminal.say(f"{run.name} is done already")
                 return run.result()
@@ -70,6 +74,7 @@ def _job(cfg: DictConfig) -> float | None:
         return sweeps.train_in_another_process(run)
     except LockedError as error:
         terminal.say(str(error))
+        launch.require_same_job(run)
         if "RANK" in os.environ:  # the others would wait for this one
             raise SystemExit(1) from error
     except Exception as error:  # whatever it is, the sweep goes on
@@ -169,7 +174,9 @@ def _information(experiment: Experiment) -> dict[str, float]:
     if module.model.posterior.is_point_mass or not trainer.is_global_zero:
         return {}
     per_batch = data.images_per_process(trainer.world_size) * trainer.world_size
-    tested = per_batch * int(trainer.num_test_batches[0])
+    tested = per_batch * sum(map(int, trainer.num_test_batches))
+    if not tested:  # trainer.limit_test_batches=0
+        return {}
     images = data.images("test", min(tested, INFORMATION_IMAGES))
     model = module.model.eval().to(trainer.strategy.root_device)  # testing left it on the CPU
     figures = information(model, images.to(next(model.parameters())))

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from vae_lab.checks import Levels, Size, checked
+
 
 def smallest_map(height: int, width: int, levels: int) -> tuple[int, int]:
     """Return the size of an image after halving ``levels`` times.
@@ -15,11 +17,12 @@ def smallest_map(height: int, width: int, levels: int) -> tuple[int, int]:
     factor = 2**levels
     if height % factor or width % factor:
         raise ValueError(
-            f"a {height}×{width} image cannot be halved {levels} times; give fewer channels"
+            f"channels: a {height}×{width} image cannot be halved {levels} times; give fewer"
         )
     return height // factor, width // factor
 
 
+@checked
 class ConvEncoder(nn.Sequential):
     """(B, C, H, W) → strided 4×4 convolutions → one hidden layer → (B, *out_shape).
 
@@ -38,8 +41,8 @@ class ConvEncoder(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        channels: Sequence[int],
-        hidden_size: int,
+        channels: Levels,
+        hidden_size: Size,
         activation: Callable[[], nn.Module],
     ) -> None:
         depth, height, width = in_shape
@@ -53,6 +56,7 @@ class ConvEncoder(nn.Sequential):
         super().__init__(*layers)
 
 
+@checked
 class ConvDecoder(nn.Module):
     """The encoder mirrored: (B, *in_shape) → hidden layer → transposed convolutions → (B, C, H, W).
 
@@ -71,8 +75,8 @@ class ConvDecoder(nn.Module):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        channels: Sequence[int],
-        hidden_size: int,
+        channels: Levels,
+        hidden_size: Size,
         activation: Callable[[], nn.Module],
     ) -> None:
         super().__init__()

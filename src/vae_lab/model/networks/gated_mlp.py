@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from vae_lab.checks import Size, checked
 
+
+@checked
 class GatedMLP(nn.Sequential):
     """(B, *in_shape) → gated layers (W x + b) ⊙ sigmoid(V x + c) → linear → (B, *out_shape).
 
@@ -22,10 +25,8 @@ class GatedMLP(nn.Sequential):
     """
 
     def __init__(
-        self, in_shape: Sequence[int], out_shape: Sequence[int], hidden_sizes: Sequence[int]
+        self, in_shape: Sequence[int], out_shape: Sequence[int], hidden_sizes: Sequence[Size]
     ) -> None:
-        if any(width < 1 for width in hidden_sizes):
-            raise ValueError(f"hidden_sizes must all be at least 1, got {list(hidden_sizes)}")
         layers: list[nn.Module] = [nn.Flatten()]
         width = math.prod(in_shape)
         for hidden in hidden_sizes:

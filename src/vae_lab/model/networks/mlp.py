@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from vae_lab.checks import Size, checked
 
+
+@checked
 class MLP(nn.Sequential):
     """Fully connected network, (B, *in_shape) → (B, *out_shape); encoder and decoder alike.
 
@@ -24,12 +27,10 @@ class MLP(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        hidden_sizes: Sequence[int],
+        hidden_sizes: Sequence[Size],
         activation: Callable[[], nn.Module],
         normalization: Callable[[int], nn.Module] | None,
     ) -> None:
-        if any(width < 1 for width in hidden_sizes):
-            raise ValueError(f"hidden_sizes must all be at least 1, got {list(hidden_sizes)}")
         layers: list[nn.Module] = [nn.Flatten()] if len(in_shape) > 1 else []
         width = math.prod(in_shape)
         for hidden in hidden_sizes:

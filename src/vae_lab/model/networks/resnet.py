@@ -7,6 +7,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from vae_lab.checks import Size, Whole, checked
+
 
 def _halved(shape: Sequence[int], channels: int) -> tuple[int, int, int]:
     """Return the shape of the next level; odd sizes are rounded up."""
@@ -43,6 +45,7 @@ class ResidualBlock(nn.Module):
         return x + self.branch(x)
 
 
+@checked
 class ResNetDown(nn.Sequential):
     """One level towards the latents: a strided convolution, then residual blocks.
 
@@ -57,13 +60,14 @@ class ResNetDown(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        blocks: int,
+        blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
         strided = nn.Conv2d(in_shape[0], out_shape[0], _kernel(in_shape), stride=2, padding=1)
         super().__init__(strided, *(ResidualBlock(out_shape[0], activation) for _ in range(blocks)))
 
 
+@checked
 class ResNetUp(nn.Sequential):
     """One level towards the image: residual blocks, then a transposed convolution.
 
@@ -78,7 +82,7 @@ class ResNetUp(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        blocks: int,
+        blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
         layers = [ResidualBlock(in_shape[0], activation) for _ in range(blocks)]
@@ -87,6 +91,7 @@ class ResNetUp(nn.Sequential):
         super().__init__(*layers, activation(), larger)
 
 
+@checked
 class ResNetEncoder(nn.Sequential):
     """(B, C, H, W) → levels of half the size → linear → (B, *out_shape).
 
@@ -102,8 +107,8 @@ class ResNetEncoder(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        channels: Sequence[int],
-        blocks: int,
+        channels: Sequence[Size],
+        blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
         shape = tuple(in_shape)
@@ -115,6 +120,7 @@ class ResNetEncoder(nn.Sequential):
         super().__init__(*layers, nn.Unflatten(1, tuple(out_shape)))
 
 
+@checked
 class ResNetDecoder(nn.Sequential):
     """The encoder mirrored: (B, *in_shape) → linear → levels of twice the size → (B, C, H, W).
 
@@ -130,8 +136,8 @@ class ResNetDecoder(nn.Sequential):
         self,
         in_shape: Sequence[int],
         out_shape: Sequence[int],
-        channels: Sequence[int],
-        blocks: int,
+        channels: Sequence[Size],
+        blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
         shapes = [tuple(out_shape)]

@@ -7,7 +7,10 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+from vae_lab.checks import ShareBelowOne, checked
 
+
+@checked
 class AveragedWeights(WeightAveraging):
     """Validates, tests and shows the model with averaged weights w̄ ← d w̄ + (1 − d) w.
 
@@ -22,9 +25,7 @@ class AveragedWeights(WeightAveraging):
         ValueError: if ``decay`` is outside its range.
     """
 
-    def __init__(self, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f"callbacks.ema.decay must be in [0, 1), got {decay}")
+    def __init__(self, decay: ShareBelowOne) -> None:
         super().__init__(use_buffers=False, avg_fn=self._average)
         self.decay = decay
 

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vae_lab.checks import Size, checked
 from vae_lab.evaluation.metrics import metric
 from vae_lab.model.contract import Model
 from vae_lab.runs.rundir import RunDir
@@ -20,6 +21,7 @@ NOISE_SEED = 0
 Drawn = TypeVar("Drawn")
 
 
+@checked
 class Exhibit(pl.Callback, Generic[Drawn]):
     """Shows the model every ``every_n_epochs`` and at the end of training.
 
@@ -44,10 +46,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
     description: str
     class_names: Sequence[str]
 
-    def __init__(self, run_dir: str, every_n_epochs: int | None, num_images: int) -> None:
-        for option, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
-            if value is not None and value < 1:
-                raise ValueError(f"{option} must be at least 1, got {value}")
+    def __init__(self, run_dir: str, every_n_epochs: Size | None, num_images: Size) -> None:
         self.run = RunDir(run_dir)
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images

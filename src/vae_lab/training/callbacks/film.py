@@ -6,12 +6,14 @@ import lightning.pytorch as pl
 from PIL import Image
 from torch import Tensor
 
+from vae_lab.checks import GridSize, Positive, Size, checked
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, plots
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 from vae_lab.training.callbacks.latent_space import PLANE
 
 
+@checked
 class LearningFilm(Exhibit[Image.Image]):
     """Keeps a frame per epoch in ``images/film/`` and joins them in ``images/film.gif``.
 
@@ -40,7 +42,12 @@ class LearningFilm(Exhibit[Image.Image]):
     )
 
     def __init__(
-        self, run_dir: str, every_n_epochs: int, num_images: int, size: int, extent: float
+        self,
+        run_dir: str,
+        every_n_epochs: Size | None,
+        num_images: Size,
+        size: GridSize,
+        extent: Positive,
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self.extent = extent

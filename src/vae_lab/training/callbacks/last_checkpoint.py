@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, Timer
 
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.signals import Handler, stop_handlers
@@ -35,6 +35,7 @@ class LastCheckpoint(Checkpoint):
         self.run = RunDir(run_dir)
         self._signal: int | None = None  # that told this process to stop
         self._saved = False  # a checkpoint, since then
+        self._ends_within_epoch = False  # with a checkpoint of that step
         self._speaks = False  # true in the one of several processes that says so to the user
         self._handlers: dict[int, Handler] = {}  # of signals, as they were before training
 
@@ -60,9 +61,20 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Save after a step, if told to stop; after an epoch's last, on_train_epoch_end does."""
+        """Save after a step, if training stops; after an epoch's last, on_train_epoch_end does.
+
+        Training stops in the middle of an epoch if it is told to, at ``trainer.max_steps``, and
+        once ``trainer.max_time`` is over. A run that goes on later trains the rest of the epoch.
+        """
         is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if is_step and not trainer.is_last_batch and self._is_told(trainer, batch_idx + 1):
+        if trainer.is_last_batch:
+            return
+        if not is_step:
+            _wait_for_the_step(trainer)
+        elif _ends_here(trainer):
+            self._save(trainer)
+            self._ends_within_epoch = True
+        elif self._is_told(trainer, batch_idx + 1):
             self._save(trainer)
             self._saved = True
 
@@ -79,7 +91,8 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, and stop if told to."""
-        self._save(trainer)
+        if not self._ends_within_epoch:
+            self._save(trainer)
         if self._is_told(trainer, 0):
             self._stop()
 
@@ -124,3 +137,18 @@ class LastCheckpoint(Checkpoint):
             if self.run.last.exists():
                 self.run.last.replace(self.run.previous)
             self.run.next.replace(self.run.last)
+
+
+def _ends_here(trainer: pl.Trainer) -> bool:
+    """Tell whether Lightning trains no further step, though the epoch is not over."""
+    is_enough = 0 <= trainer.max_steps <= trainer.global_step
+    return is_enough or (trainer.should_stop and trainer.fit_loop._can_stop_early)
+
+
+def _wait_for_the_step(trainer: pl.Trainer) -> None:
+    """Let no timer stop training between two steps: it does so after the next step.
+
+    A checkpoint does not hold the gradients that have been accumulated since the last step.
+    """
+    if any(isinstance(callback, Timer) for callback in trainer.callbacks):  # pyright: ignore[reportAttributeAccessIssue]
+        trainer.should_stop = False

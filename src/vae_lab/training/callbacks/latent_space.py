@@ -1,12 +1,14 @@
 """Pictures of the latent space: where images lie in it, and what its points decode to."""
 
 import logging
+from typing import Literal
 
 import lightning.pytorch as pl
 import torch
 from PIL import Image
 from torch import Tensor
 
+from vae_lab.checks import GridSize, Positive, Size, checked
 from vae_lab.evaluation.activity import active_units
 from vae_lab.model.contract import Model
 from vae_lab.pictures import journeys, plots
@@ -158,6 +160,7 @@ class Interpolations(PictureCallback):
         )
 
 
+@checked
 class Manifold(PictureCallback):
     """A ``size`` × ``size`` grid of E[x|z]; only for models with two latents.
 
@@ -181,7 +184,12 @@ class Manifold(PictureCallback):
     )
 
     def __init__(
-        self, run_dir: str, every_n_epochs: int, size: int, spacing: str, extent: float
+        self,
+        run_dir: str,
+        every_n_epochs: Size | None,
+        size: GridSize,
+        spacing: Literal["linear", "quantile"],
+        extent: Positive,
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images=size**2)
         self.spacing = spacing

@@ -1,14 +1,15 @@
 """What the terminal shows while a model trains."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ProgressBar
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vae_lab.evaluation.metrics import METRICS
+from vae_lab.runs import terminal
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 
 HEADLINES = [name for metric in METRICS if metric.is_headline for name in metric.names]
@@ -24,7 +25,8 @@ class TrainingProgress(ProgressBar):
 
     def __init__(self) -> None:
         super().__init__()
-        self._console = Console()
+        self._console = terminal.console()
+        self._validated_in = -1
         self._bar: Progress | None = None
         self._task: Any = None
         self._drawn_at = 0.0
@@ -33,6 +35,14 @@ class TrainingProgress(ProgressBar):
     def disable(self) -> None:
         """Show nothing: Lightning calls this on every process but the first."""
         self._console.quiet = True
+
+    def enable(self) -> None:
+        """Show what there is: Lightning's BatchSizeFinder calls this after it has disabled it."""
+        self._console.quiet = False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember in which epoch the metrics of validation are news."""
+        self._validated_in = trainer.current_epoch
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a bar: for an epoch resumed in its middle, on_train_epoch_start is not called."""
@@ -58,9 +68,10 @@ class TrainingProgress(ProgressBar):
         """Replace the bar by a line."""
         self._end()
         seconds = time.perf_counter() - self._epoch_began
+        splits = ("train", "val") if self._validated_in == trainer.current_epoch else ("train",)
         self._console.print(
             f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}  "
-            f"{self._status(trainer)}  {seconds:.1f} s",
+            f"{self._status(trainer, splits)}  {seconds:.1f} s",
             highlight=False,
             soft_wrap=True,
         )
@@ -85,12 +96,11 @@ class TrainingProgress(ProgressBar):
         """Leave the terminal clean, after an interruption too."""
         self._end()
 
-    def _status(self, trainer: pl.Trainer) -> str:
-        """Return the metrics of the epoch, as far as they are known."""
+    def _status(self, trainer: pl.Trainer, splits: Sequence[str] = ("train", "val")) -> str:
+        """Return the newest metrics of the splits, as far as they are known."""
         metrics = trainer.logged_metrics
         known = {
-            split: [name for name in HEADLINES if f"{split}/{name}" in metrics]
-            for split in ("train", "val")
+            split: [name for name in HEADLINES if f"{split}/{name}" in metrics] for split in splits
         }
         shown = [
             f"{split} {names[0]} {metrics[f'{split}/{names[0]}']:.2f}"

@@ -1,0 +1,124 @@
+"""Whatever value stands in ``conf/``: a step with finite numbers, or one line that helps."""
+
+import math
+import re
+import warnings
+
+import hydra
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from test_conf import CONF, OPTIONS
+from vae_lab.runs import errors
+from vae_lab.training import build as building
+
+VALUES = (None, -1, 0, "word", math.nan, math.inf, [1, 2], 10**12)
+
+# Every option of every part stands in one of these lines; networks are small, to be quick.
+MLP = "model.encoder.hidden_sizes=[4] model.decoder.hidden_sizes=[4]"
+FLOW = "flow.hidden_features=[4]"
+LINES = (
+    f"{MLP} callbacks=film",
+    f"{MLP} objective=autoencoder callbacks=early_stopping optimizer=adamw trainer=ddp_cpu",
+    f"{MLP} objective=capacity callbacks=ema likelihood=normal data.binarization=none",
+    f"{MLP} objective=ciwae schedule=cosine likelihood=optimal_normal data.binarization=none",
+    f"{MLP} objective=free_bits schedule=steps prior=mixture optimizer=adam_normgrad",
+    f"{MLP} objective=info_vae prior=flow model.prior.{FLOW} optimizer=adamax",
+    f"{MLP} objective=iwae likelihood=discretized_logistic data.binarization=none",
+    f"{MLP} objective=miwae posterior=iaf model.posterior.{FLOW}",
+    f"{MLP} objective=renyi posterior=spline_flow model.posterior.{FLOW}",
+    f"{MLP} objective=tcvae likelihood=continuous_bernoulli data.binarization=none",
+    "model=conv model.encoder.channels=[2] model.encoder.hidden_size=4 callbacks=full",
+    "model=resnet model.encoder.channels=[2] data=kmnist",
+    "model=ladder model.channels=[2,2] model.latent_channels=[1] data=fashion_mnist trainer=ddp",
+    "model=gated_mlp prior=vampprior model.prior.num_components=2",
+)
+COVERED = {"callbacks", "data", "likelihood", "model"}
+COVERED |= {"objective", "posterior", "prior", "schedule"}
+# What is read before anything is built, and what is kept as it stands.
+ELSEWHERE = ("resume", "run_dir", "published")
+INTERNALS = re.compile(
+    r"Error in call|_key|object at|"
+    r"(vae_lab|torch|lightning|zuko)\.(?!evaluation|pytorch.strategies)"
+)
+
+
+def leaves(node, key=""):
+    """Yield the keys of a configuration under which there is a value, with what it belongs to."""
+    for name in node:
+        path, child = f"{key}{name}", node._get_node(name)
+        if str(name).startswith("_") or path in ELSEWHERE:
+            continue
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
+            yield from leaves(child, f"{path}.")
+        else:
+            yield path, node.get("_target_")
+
+
+def cases(folder):
+    """Yield configurations with every key that none before it had, and every value for it."""
+    seen = set()
+    for line in LINES:
+        cfg = hydra.compose("train", [*line.split(), f"run_dir={folder}"])
+        for key, owner in leaves(cfg):
+            if (key, owner) not in seen:
+                seen.add((key, owner))
+                yield from ((cfg, key, value) for value in VALUES)
+
+
+def without_others(cfg, key):
+    """Return a copy without the callbacks and loggers that ``key`` does not belong to."""
+    kept = key.split(".")[:2]
+    for group in ("callbacks", "logger"):
+        chosen = {name: part for name, part in cfg[group].items() if kept == [group, name]}
+        cfg = OmegaConf.masked_copy(cfg, list(cfg))
+        cfg[group] = chosen
+    return cfg
+
+
+def step(experiment):
+    """Take one training step on a few images, all numbers finite."""
+    module = experiment.module
+    images = torch.rand(4, *module.model.image_shape).round()
+    module.model.prior.initialize(lambda: images)
+    optimizer = module.optimizer(module.parameters())
+    draw = module.model.draw(images, module.objective.num_samples, module.objective.path_gradient)
+    loss = -module.objective(draw, epoch=1.0).value.mean()
+    loss.backward()
+    optimizer.step()
+    assert loss.isfinite()
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+    assert math.isfinite(module.schedule(1.0))
+
+
+def fault(cfg, key, value):
+    """Return what is wrong with how a value is treated; nothing if all is well."""
+    cfg = without_others(cfg, key)
+    OmegaConf.update(cfg, key, value)
+    try:
+        step(building.build(cfg))
+    except Exception as error:
+        line = errors.in_one_line(error)
+        if not errors.is_users(error) or key not in line or INTERNALS.search(line):
+            return f"{key}={value}: {type(error).__name__} {line}"
+    return None
+
+
+def test_every_option_stands_in_a_line():
+    chosen = {word for line in LINES for word in line.split()}
+    defaults = {"objective=elbo", "posterior=diagonal_normal", "prior=standard_normal"}
+    defaults |= {"likelihood=bernoulli", "data=mnist", "schedule=constant", "model=mlp"}
+    defaults |= {"callbacks=bare", "callbacks=default", "posterior=deterministic"}
+    options = {f"{group}={option}" for group, option in OPTIONS if group in COVERED}
+    assert options <= chosen | defaults
+
+
+@pytest.mark.slow
+def test_every_value_trains_or_is_refused_by_its_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    warnings.simplefilter("ignore")
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        faults = [fault(*case) for case in cases(tmp_path)]
+    assert len(faults) > 500
+    assert [fault for fault in faults if fault] == []
