@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> int:
         is_slow = item.get_closest_marker("slow") is not None
-        return -len(items) if is_slow else -sizes[item.path]
+        return -sizes.total() if is_slow else -sizes[item.path]
 
     items.sort(key=place)
 
