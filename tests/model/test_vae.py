@@ -14,7 +14,7 @@ from torch.distributions import Independent, Normal
 
 from vae_lab.model.likelihoods import Bernoulli
 from vae_lab.model.networks import MLP
-from vae_lab.model.posteriors import Deterministic, DiagonalNormal, Posterior
+from vae_lab.model.posteriors import DiagonalNormal, Posterior
 from vae_lab.model.priors import FlowPrior, MixtureOfGaussians, VampPrior
 from vae_lab.model.vae import VAE
 
@@ -219,7 +219,7 @@ def test_fewer_than_one_sample_is_refused(bernoulli_model, binary_images, num_sa
 
 def test_a_latent_space_without_dimensions_is_refused(bernoulli_model):
     network = partial(MLP, hidden_sizes=(), activation=nn.Tanh, normalization=None)
-    parts = (Deterministic(0), bernoulli_model.prior, bernoulli_model.likelihood)
+    parts = (bernoulli_model.posterior, bernoulli_model.prior, bernoulli_model.likelihood)
     with pytest.raises(ValueError, match="latent_dim must be at least 1, got 0"):
         VAE((1, 4, 4), 0, network, network, *parts)
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from command_line import finish, start, train_cold
+from command_line import finish, start, train, train_cold
 from tiny import TINY, summary
 
 RECORD = "+hydra.callbacks.record._target_=probes.RecordResults"
