@@ -4,6 +4,7 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: test processes share the cores
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,11 +32,17 @@ SLOW = {"system", "browser"}  # folders
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole folders as slow, and let slow tests begin first, so that none is waited for."""
+    """Mark whole folders as slow; slow tests and large files begin, so that none is waited for."""
     for item in items:
         if SLOW & set(item.path.relative_to(ROOT).parts):
             item.add_marker("slow")
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    sizes = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> int:
+        is_slow = item.get_closest_marker("slow") is not None
+        return -sizes.total() if is_slow else -sizes[item.path]
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

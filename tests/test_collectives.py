@@ -52,6 +52,7 @@ def of_two_processes(tmp_path_factory):
     return [torch.load(store.with_name(f"{rank}.pt")) for rank in range(len(SHARES))]
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_what_one_comes_to(of_two_processes):
     mean, *of_images, variance = measure(0, slice(None), None)
     for mean_of_one, *_, variance_of_one in of_two_processes:
