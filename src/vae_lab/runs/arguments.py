@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from typing import Annotated, Any, Optional, Union
+from typing import Annotated, Any, Union
 
 from omegaconf import DictConfig, ListConfig, Node
 
@@ -29,8 +29,10 @@ def _is_duration(text: str) -> bool:
 ENDLESS = Range("at least 1, or -1 for no end", lambda value: value >= 1 or value == -1)
 
 Epochs = Annotated[int, ENDLESS]
-Duration = Optional[  # noqa: UP045 - pyright knows no | of Annotated
-    Annotated[str, Range("of the form days:hours:minutes:seconds, as 00:00:15:00", _is_duration)]
+Duration = Union[  # noqa: UP007 - pyright knows no | of Annotated
+    Annotated[str, Range("of the form days:hours:minutes:seconds, as 00:00:15:00", _is_duration)],
+    dict[str, int],
+    None,
 ]
 Clip = Union[Amount, None]  # noqa: UP007 - pyright knows no | of Annotated
 
