@@ -40,7 +40,7 @@ COVERED |= {"objective", "posterior", "prior", "schedule"}
 ELSEWHERE = ("resume", "run_dir", "published")
 INTERNALS = re.compile(
     r"Error in call|_key|object at|"
-    r"(vae_lab|torch|lightning|zuko)\.(?!evaluation|pytorch.strategies|ai)"
+    r"\b(vae_lab|torch|lightning|zuko)\.(?!evaluation|pytorch.strategies|ai)"
 )
 
 
