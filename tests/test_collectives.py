@@ -63,6 +63,7 @@ def test_two_processes_come_to_what_one_comes_to(of_two_processes):
         torch.testing.assert_close(torch.cat(parts), expected)
 
 
+@pytest.mark.slow
 def test_a_process_alone_would_come_to_something_else(of_two_processes):
     for found, alone in zip(of_two_processes[0], measure(0, SHARES[0], None), strict=True):
         assert not torch.equal(found, alone)

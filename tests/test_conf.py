@@ -114,6 +114,7 @@ def assert_learns(module):
     assert values[-1] > values[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_names_what_exists_builds_scores_and_learns(compose, build, group, option):
     overrides = [f"{group}={option}", *COMPANIONS.get((group, option), [])]
