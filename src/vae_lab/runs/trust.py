@@ -21,10 +21,10 @@ from omegaconf.errors import (
 )
 
 from vae_lab.runs.instantiate import instantiate, to_plain
+from vae_lab.runs.moment import OF_THE_MACHINE
 
 LIBRARIES = ("vae_lab", "torch.nn", "torchvision", "zuko")
 REFERENCE = re.compile(r"\$\{[\w.\[\]-]+\}")  # to another key; a resolver's has a colon
-DATA_ROOT = "${oc.env:VAE_LAB_DATA,data}"  # of conf/data: the data lie elsewhere on each machine
 KINDS = {"model": "network", "data": "data module or network"}
 
 
@@ -38,7 +38,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def inward(config: DictConfig, parts: Iterable[str]) -> dict[str, Any]:
     """Return parts of a configuration as plain data; what it does not have is None.
 
-    References from key to key are resolved. A resolver is not called, but for ``DATA_ROOT``.
+    References from key to key are resolved. A resolver is not called, but for ``OF_THE_MACHINE``.
 
     Raises:
         ValueError: if a part depends on a resolver, or on a key that is not there.
@@ -83,7 +83,9 @@ def _closed(node: Any) -> Any:  # noqa: ANN401
         return {key: _closed(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_closed(value) for value in node]
-    is_outward = isinstance(node, str) and "${" in REFERENCE.sub("", node) and node != DATA_ROOT
+    is_outward = (
+        isinstance(node, str) and "${" in REFERENCE.sub("", node) and node != OF_THE_MACHINE
+    )
     return "???" if is_outward else node
 
 

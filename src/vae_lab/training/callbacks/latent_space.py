@@ -137,9 +137,9 @@ class Interpolations(PictureCallback):
 
     name = "interpolations"
     description = (
-        "**From one digit to the next.** The outer columns are validation images, each the most "
+        "**From one class to the next.** The outer columns are validation images, each the most "
         "typical of its class; between them, points of the straight line that joins their "
-        "posterior means, decoded. In a latent space without holes every one looks like a digit."
+        "posterior means, decoded. In a latent space without holes every one looks like an image."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
@@ -179,7 +179,7 @@ class Manifold(PictureCallback):
 
     name = "manifold"
     description = (
-        "**The latent plane, decoded** on a grid: neighbours look alike, and one digit turns into "
+        "**The latent plane, decoded** on a grid: neighbours look alike, and one image turns into "
         "another without a break."
     )
 
