@@ -52,6 +52,7 @@ def test_resumed_equals_uninterrupted(uninterrupted, mnist_root, step):
     ("name", "ends", "goes_on"),
     [
         ("step", "+trainer.max_steps=11", "+trainer.max_steps=16"),
+        ("epoch", "+trainer.max_steps=8", "+trainer.max_steps=16"),
         # in the middle of a step, which takes two batches
         (
             "time",
@@ -60,13 +61,13 @@ def test_resumed_equals_uninterrupted(uninterrupted, mnist_root, step):
         ),
     ],
 )
-def test_a_run_that_ended_within_an_epoch_trains_its_rest(
+def test_a_run_that_ended_early_trains_its_rest(
     uninterrupted, mnist_root, name, ends, goes_on
 ):
     folder = uninterrupted.parent
     train(*SMALL, f"hydra.run.dir={name}", ends, folder=folder, data=mnist_root)
     assert summary(folder / name)["status"] == "completed"
-    assert checkpoint(folder / name)["global_step"] == {"step": 11, "time": 4}[name]
+    assert checkpoint(folder / name)["global_step"] == {"step": 11, "epoch": 8, "time": 4}[name]
     more = train(f"resume={name}", goes_on, folder=folder, data=mnist_root)
     assert more.returncode == 0, more.stderr
     found, expected = checkpoint(folder / name), checkpoint(uninterrupted)

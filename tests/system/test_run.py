@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from vae_lab.runs import launch
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training import train
+from vae_lab.training.callbacks.image_grids import Samples
 
 SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_sizes=[16]")
 
@@ -167,6 +169,31 @@ def test_averaged_weights_are_tested(averaged):
     assert not torch.equal(kept["state_dict"][weight], kept["current_model_state"][weight])
     metrics = summary_of(averaged)["metrics"]
     assert metrics["test/elbo"] == pytest.approx(metrics["val/elbo"], rel=0.05)
+
+
+def test_a_run_that_stops_early_shows_averaged_weights_too(run, monkeypatch):
+    weight, shown = "decoder.0.weight", []
+
+    def note_weights(self, model, images, labels):
+        shown.append(model.state_dict()[weight].clone())
+
+    monkeypatch.setattr(Samples, "draw", note_weights)
+    folder = run(
+        "callbacks=[ema,early_stopping]", "callbacks.early_stopping.patience=1",
+        "trainer.max_epochs=9", "optimizer.lr=0.03", "schedule=steps", "schedule.milestones=[1]",
+        "schedule.gamma=60",
+    )  # fmt: skip
+    assert summary_of(folder)["epochs"] < 9
+    kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert torch.equal(shown[-1], kept["state_dict"][f"model.{weight}"])
+    assert not torch.equal(shown[-1], kept["current_model_state"][f"model.{weight}"])
+
+
+def test_a_profiler_is_heard(run, caplog):
+    logging.getLogger("lightning.pytorch").addHandler(caplog.handler)
+    run("trainer.profiler=simple", "callbacks=bare")
+    logging.getLogger("lightning.pytorch").removeHandler(caplog.handler)
+    assert "run_training_epoch" in caplog.text
 
 
 def test_one_batch_can_be_learned_by_heart(run):

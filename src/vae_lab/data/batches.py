@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from vae_lab.seeding import derived_seed
 
 Batch = tuple[Tensor, Tensor]
-LEAST = 2  # images of a last batch
+LEAST = 2  # images of a last batch, on each process
 
 
 class ImageTensors(Dataset[Batch]):
@@ -68,15 +68,18 @@ class GlobalBatches:
 
     Every image belongs to exactly one batch of one process, and all processes have the same number
     of batches. The global batches do not depend on the number of processes, so that n processes
-    with batch size b see what one process with batch size n·b sees; but for a last batch with one
-    image, or with fewer images than processes, which joins the one before: what compares the images
-    of a batch needs two.
+    with batch size b see what one process with batch size n·b sees; but for a last batch with fewer
+    than two images a process, which joins the one before: what compares the images of a batch needs
+    two.
 
     Args:
         sampler: the order (the name under which Lightning looks for ``set_epoch``).
         batch_size: images per batch and process.
         rank: this process.
         world_size: number of processes.
+
+    Attributes:
+        delivered: batches of the epoch so far.
 
     Raises:
         ValueError: if there are fewer images than processes.
@@ -89,17 +92,26 @@ class GlobalBatches:
         self.rank = rank
         self.world_size = world_size
         self.stride = batch_size * world_size
-        self.start = 0
+        self._start = (0, 0)
+        self.delivered = 0
+
+    def go_on(self, epoch: int, batch: int) -> None:
+        """Begin with this batch the next time, if that is in this epoch."""
+        self._start = (epoch, batch)
+        self.delivered = batch
 
     def __len__(self) -> int:
         whole, rest = divmod(self.sampler.length, self.stride)
-        return max(1, whole + (rest >= max(LEAST, self.world_size)))
+        return max(1, whole + (rest >= LEAST * self.world_size))
 
     def __iter__(self) -> Iterator[Tensor]:
         order = self.sampler.indices()
-        first, self.start = self.start, 0
+        (epoch, start), self._start = self._start, (0, 0)
+        first = start if epoch == self.sampler.epoch else 0
+        self.delivered = first
         for batch in range(first, len(self)):
             end = (batch + 1) * self.stride if batch + 1 < len(self) else len(order)
+            self.delivered = batch + 1
             yield order[batch * self.stride + self.rank : end : self.world_size]
 
 
@@ -118,21 +130,19 @@ class ResumableLoader:
     def __init__(self, dataset: ImageTensors, batches: GlobalBatches) -> None:
         self.dataset = dataset
         self.batch_sampler = batches  # the name under which Lightning looks for ``set_epoch``
-        self._delivered = 0
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[Batch]:
-        self._delivered = self.batch_sampler.start
         for indices in self.batch_sampler:
-            self._delivered += 1
             yield self.dataset.__getitems__(indices)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many batches of the epoch have been delivered."""
-        return {"delivered": self._delivered}
+        """Return how many batches of which epoch have been delivered."""
+        batches = self.batch_sampler
+        return {"epoch": batches.sampler.epoch, "delivered": batches.delivered}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind the batches that ``state`` says have been delivered."""
-        self._delivered = self.batch_sampler.start = state["delivered"] % len(self)
+        self.batch_sampler.go_on(state["epoch"], state["delivered"] % len(self))

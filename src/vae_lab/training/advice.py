@@ -17,13 +17,18 @@ UNWANTED_WARNINGS = (
     "Metric `Kernel Inception Distance` will save all extracted features",
 )
 
+TALKING = (
+    "lightning.fabric.strategies.launchers",  # says which process has died
+    "lightning.pytorch.profilers",  # prints what was asked for
+)
+
 
 def quieten() -> None:
     """Silence advice that does not fit this program."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # says which process has died
-    logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)
+    for name in TALKING:
+        logging.getLogger(name).setLevel(logging.INFO)
     for message in UNWANTED_WARNINGS:
         warnings.filterwarnings("ignore", message)
     threading.excepthook = _report_error_of_thread

@@ -48,6 +48,7 @@ class LastCheckpoint(Checkpoint):
 
         Lightning set its handlers just before. It removes them at the end of training.
         """
+        _begin_the_next_epoch(trainer)
         self._speaks = trainer.is_global_zero
         if threading.current_thread() is threading.main_thread():
             for number in self._handlers:
@@ -137,6 +138,21 @@ class LastCheckpoint(Checkpoint):
             if self.run.last.exists():
                 self.run.last.replace(self.run.previous)
             self.run.next.replace(self.run.last)
+
+
+def _begin_the_next_epoch(trainer: pl.Trainer) -> None:
+    """Let a run that ended with an epoch go on with the next one.
+
+    With ``trainer.max_steps`` Lightning takes it for one that ended within the epoch, and counts
+    that epoch again instead of training.
+    """
+    loop = trainer.fit_loop
+    progress = loop.epoch_progress
+    if progress.current.processed == progress.current.ready:
+        progress.current.completed = progress.current.processed
+        progress.total.completed = progress.total.processed
+        loop.reset_restart_stage()
+        loop.epoch_loop.restarting = False
 
 
 def _ends_here(trainer: pl.Trainer) -> bool:
