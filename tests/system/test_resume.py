@@ -61,9 +61,7 @@ def test_resumed_equals_uninterrupted(uninterrupted, mnist_root, step):
         ),
     ],
 )
-def test_a_run_that_ended_early_trains_its_rest(
-    uninterrupted, mnist_root, name, ends, goes_on
-):
+def test_a_run_that_ended_early_trains_its_rest(uninterrupted, mnist_root, name, ends, goes_on):
     folder = uninterrupted.parent
     train(*SMALL, f"hydra.run.dir={name}", ends, folder=folder, data=mnist_root)
     assert summary(folder / name)["status"] == "completed"

@@ -14,6 +14,7 @@ UNWANTED_WARNINGS = (
     "The number of training batches .* is smaller than the logging interval",
     "Total length of `list` across ranks is zero",
     "You defined a `validation_step` but have no `val_dataloader`",
+    "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
     "Metric `Kernel Inception Distance` will save all extracted features",
 )
 

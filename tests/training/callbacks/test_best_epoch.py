@@ -49,7 +49,7 @@ class Scored(VAEModule):
 @pytest.fixture
 def run(bernoulli_model, binary_images, tmp_path):
     """Trains with such a validation; returns the epoch in ``best.ckpt``, counted from 1."""
-    batches = DataLoader([(image, 0) for image in binary_images], batch_size=2)
+    batches = DataLoader([(image, 0) for image in binary_images], batch_size=1)
 
     def ran(scores, objective=CONSTANT, place="run", resume=None, patience=None, **options):
         callbacks = [BestCheckpoint(str(tmp_path / place), "val/bound")]
@@ -64,7 +64,11 @@ def run(bernoulli_model, binary_images, tmp_path):
         trainer.fit(module, batches, batches, ckpt_path=resume, weights_only=True)
         trainer.save_checkpoint(tmp_path / place / "checkpoints" / "last.ckpt")
         best = torch.load(tmp_path / place / "checkpoints" / "best.ckpt", weights_only=True)
-        return SimpleNamespace(best=best["epoch"] + 1, epochs=trainer.current_epoch)
+        return SimpleNamespace(
+            best=best["epoch"] + 1,
+            epochs=trainer.current_epoch,
+            skipped=trainer.global_step % len(batches),
+        )
 
     return ran
 
@@ -111,6 +115,11 @@ def test_a_run_resumed_within_a_warmup_keeps_its_next_epoch(run, tmp_path):
     run([9, 8], WARMUP)
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     assert run([9, 8, 7, 3, 2], WARMUP, resume=last).best == 4
+
+
+def test_the_epoch_in_which_patience_ends_is_trained_whole(run):
+    ended = run([3, 2, 1], patience=1, val_check_interval=2)
+    assert (ended.epochs, ended.skipped) == (1, 0)
 
 
 def test_a_run_that_ended_without_a_better_epoch_stays_ended_unless_patience_is_raised(

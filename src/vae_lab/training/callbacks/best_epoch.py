@@ -70,9 +70,12 @@ class BestCheckpoint(ModelCheckpoint):
 class NoBetterEpoch(EarlyStopping):
     """Ends training when no epoch has been better for ``patience`` validations.
 
-    A run that it has ended stays ended when it is resumed, unless ``patience`` was raised.
+    The epoch in progress is finished, so that a run that is resumed with more patience has trained
+    it whole. Without more patience, a run that has ended stays ended.
     Its arguments are those of Lightning's ``EarlyStopping``.
     """
+
+    _ends_with_epoch = False
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with the patience of now."""
@@ -89,8 +92,12 @@ class NoBetterEpoch(EarlyStopping):
         """Count the epoch, if it can be compared."""
         if _is_settled(pl_module):
             super().on_train_epoch_end(trainer, pl_module)
+        trainer.should_stop |= self._ends_with_epoch
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count the validation, if it can be compared."""
+        stops_already = trainer.should_stop
         if _is_settled(pl_module):
             super().on_validation_end(trainer, pl_module)
+        self._ends_with_epoch = trainer.should_stop and not stops_already
+        trainer.should_stop = stops_already

@@ -1,0 +1,42 @@
+"""Ask pip whether every extra, alone and all together, can be installed with the constraints.
+
+Nothing is installed. Takes some ten minutes; run it when pyproject.toml or constraints.txt changes::
+
+    python scripts/maintenance/check_extras.py
+"""
+
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 120  # seconds that pip may search
+
+
+def main() -> None:
+    """Check all, say how long each took, and end with status 1 if one failed."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = list(tomllib.load(file)["project"]["optional-dependencies"])
+    failed = [names for names in [*extras, ",".join(extras)] if not _resolves(names)]
+    sys.exit(f"cannot be installed: {'; '.join(failed)}" if failed else 0)
+
+
+def _resolves(names: str) -> bool:
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
+    command += ["--constraint", str(ROOT / "constraints.txt"), f"{ROOT}[{names}]"]
+    began = time.monotonic()
+    try:
+        done = subprocess.run(command, timeout=LIMIT, capture_output=True, text=True, check=False)
+    except subprocess.TimeoutExpired:
+        print(f"{names}: nothing found within {LIMIT} s")
+        return False
+    print(
+        f"{names}: {'yes' if done.returncode == 0 else done.stderr}, {time.monotonic() - began:.0f} s"
+    )
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    main()
