@@ -1,6 +1,7 @@
 """Ask pip whether every extra, alone and all together, can be installed with the constraints.
 
-Nothing is installed. Takes some ten minutes; run it when pyproject.toml or constraints.txt changes::
+Nothing is installed. It takes a quarter of an hour; run it when pyproject.toml or constraints.txt
+changes::
 
     python scripts/maintenance/check_extras.py
 """

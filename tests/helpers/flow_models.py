@@ -9,7 +9,7 @@ from torch import nn
 
 from vae_lab.model.likelihoods import Bernoulli
 from vae_lab.model.networks import MLP
-from vae_lab.model.posteriors import FlowPosterior
+from vae_lab.model.posteriors import DiagonalNormal, FlowPosterior, Posterior
 from vae_lab.model.priors import StandardNormal
 from vae_lab.model.vae import VAE
 
@@ -39,7 +39,16 @@ def flow_posterior(kind: Kind, latent_dim: int = 2) -> FlowPosterior:
 
 def flow_model(kind: Kind) -> VAE:
     """Build a VAE of binary images (1, 4, 4) with D = 2, in float64."""
-    posterior = flow_posterior(kind)
+    return _model(flow_posterior(kind))
+
+
+def normal_model() -> VAE:
+    """Build the same VAE with a diagonal normal posterior."""
+    torch.manual_seed(0)
+    return _model(DiagonalNormal(2, log_scale_range=None))
+
+
+def _model(posterior: Posterior) -> VAE:
     network = partial(MLP, hidden_sizes=(8,), activation=nn.Tanh, normalization=None)
     parts = (posterior, StandardNormal(2), Bernoulli())
     return VAE((1, 4, 4), 2, network, network, *parts).double()

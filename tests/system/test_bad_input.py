@@ -147,6 +147,10 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
             ("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1"),
             "needs optimizer.fused=false",
         ),
+        (
+            ("trainer.precision=16-mixed", "optimizer=adam_normgrad"),
+            "adam_normgrad scales gradients",
+        ),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(overrides, message, compose):

@@ -144,6 +144,12 @@ def test_without_validation_the_newest_weights_are_tested(run):
     assert kept["global_step"] == summary["steps"]
 
 
+def test_one_validation_image_and_no_test_images_are_enough(run):
+    summary = summary_of(run("data.val_size=1", "trainer.limit_test_batches=0", "callbacks=bare"))
+    assert summary["status"] == "completed"
+    assert not [name for name in summary["metrics"] if name.startswith("test/")]
+
+
 def test_the_best_weights_are_tested_and_can_be_loaded_and_there_are_no_pictures(run, compose):
     # so high a rate that the second epoch is worse than the first
     folder = run(
