@@ -33,9 +33,8 @@ def _resolves(names: str) -> bool:
     except subprocess.TimeoutExpired:
         print(f"{names}: nothing found within {LIMIT} s")
         return False
-    print(
-        f"{names}: {'yes' if done.returncode == 0 else done.stderr}, {time.monotonic() - began:.0f} s"
-    )
+    outcome = "yes" if done.returncode == 0 else done.stderr
+    print(f"{names}: {outcome}, {time.monotonic() - began:.0f} s", flush=True)
     return done.returncode == 0
 
 

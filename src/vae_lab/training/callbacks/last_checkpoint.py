@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint, Timer
@@ -147,10 +147,9 @@ def _begin_the_next_epoch(trainer: pl.Trainer) -> None:
     that epoch again instead of training.
     """
     loop = trainer.fit_loop
-    progress = loop.epoch_progress
-    if progress.current.processed == progress.current.ready:
-        progress.current.completed = progress.current.processed
-        progress.total.completed = progress.total.processed
+    current, total = cast(Any, (loop.epoch_progress.current, loop.epoch_progress.total))
+    if current.processed == current.ready:
+        current.completed, total.completed = current.processed, total.processed
         loop.reset_restart_stage()
         loop.epoch_loop.restarting = False
 
