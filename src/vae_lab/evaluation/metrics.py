@@ -164,7 +164,8 @@ METRICS = (
     Metric(
         name="mutual_information",
         meaning="I(x; z), the first term of the rate (Hoffman & Johnson 2016), at most the "
-        "logarithm of the number of images, which are 5000 in `test/`",
+        "logarithm of the number of images, which are 5000 in `test/`; the standard errors of this "
+        "and the next take the mixture of these images' posteriors as given",
         splits=("test", "evaluation"),
         unit=NATS,
         is_in_results=True,
