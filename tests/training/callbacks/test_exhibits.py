@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 from torch import nn
 
@@ -14,6 +15,7 @@ from vae_lab.model.networks import MLP
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.model.priors import StandardNormal
 from vae_lab.model.vae import VAE
+from vae_lab.pictures.colors import CLASS_COLORS
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training import callbacks
 from vae_lab.training.callbacks.exhibit import Exhibit, PictureCallback
@@ -24,7 +26,7 @@ from vae_lab.training.callbacks.latent_space import (
     LatentTraversals,
     Manifold,
 )
-from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms
+from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms, in_class_colors
 
 
 def every_exhibit():
@@ -131,6 +133,17 @@ def test_interpolations_begin_and_end_with_images_and_their_codes(
 def test_one_class_has_no_interpolations(bernoulli_model, binary_images):
     exhibit = Interpolations("run", 1, 5)
     assert exhibit.draw(bernoulli_model, binary_images, torch.zeros(5)) is None
+
+
+def test_grey_images_in_the_projector_are_ink_in_the_colour_of_their_class():
+    images = torch.zeros(2, 1, 4, 4)
+    images[:, :, 1, 1] = 1
+    inked = in_class_colors(images, torch.tensor([0, 12]))
+    assert torch.equal(inked[:, :, 0, 0], torch.ones(2, 3))
+    for image, color in zip(inked, (CLASS_COLORS[0], CLASS_COLORS[2]), strict=True):
+        torch.testing.assert_close(image[:, 1, 1], torch.tensor(to_rgb(color)))
+    colored = torch.rand(2, 3, 4, 4)
+    assert in_class_colors(colored, torch.tensor([0, 1])) is colored
 
 
 def test_histograms_hold_the_means_and_scales_of_the_posteriors(bernoulli_model, binary_images):
