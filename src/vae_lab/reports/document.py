@@ -10,7 +10,7 @@ from markupsafe import Markup
 from vae_lab.files import write_atomically
 from vae_lab.reports import drawing, words
 from vae_lab.reports.charts import charts, front, rate_distortion
-from vae_lab.reports.frame import Frame
+from vae_lab.reports.frame import LATENT_DIM, Frame
 from vae_lab.reports.gallery import pictures
 from vae_lab.reports.sortable import means_table, runs_table
 from vae_lab.reports.tables import csv_text
@@ -19,6 +19,7 @@ PAGE, TABLE = "report.html", "report.csv"
 MOST_VALUES = 12  # of a setting that are listed
 PARTS = {"data": "{}", "binarization": "binarization={}", "likelihood": "{} likelihood",
          "K": "K = {}", "judged by": "judged by {}"}  # fmt: skip
+ALWAYS_SAID = ("model", "objective", LATENT_DIM)  # also where all runs share them
 REASONS = {
     "data": "other images have other likelihoods",
     "binarization": "pixels that were binarised in another way are other data",
@@ -86,6 +87,7 @@ def _section(whole: Frame, frame: Frame, number: int) -> dict[str, Any]:
     return {
         "title": " · ".join(apart) or f"{len(frame.runs)} completed",
         "count": len(frame.runs),
+        "shared": _shared(frame),
         "reason": f"Not ranked with the other runs: {reasons}." if reasons else "",
         "differences": [(names[key], _values(frame, key)) for key in frame.keys],
         "tables": tables,
@@ -105,6 +107,15 @@ def _section(whole: Frame, frame: Frame, number: int) -> dict[str, Any]:
         ],
         "pictures": pictures(frame),
     }
+
+
+def _shared(frame: Frame) -> str:
+    """Return what all runs of a section have in common: what they are, and on what."""
+    run = frame.runs[0]
+    shared = {key: run.setting(key) for key in ALWAYS_SAID if key not in frame.keys}
+    what = words.show_values(shared, {key: key for key in shared})
+    judged = [PARTS[name].format(value) for name, value in run.protocol.items() if value]
+    return " · ".join(filter(None, [what, *judged]))
 
 
 def _values(frame: Frame, key: str) -> str:
