@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image
+from PIL import Image, ImageSequence
 from playwright.sync_api import Page, sync_playwright
 
-from vae_lab.reports import Frame, write_report
+from vae_lab.pictures.films import Film
+from vae_lab.reports import Frame
 from vae_lab.reports.charts import charts
 from vae_lab.runs.rundir import RunDir
 
@@ -40,6 +41,7 @@ SWEEP_OVERRIDES = [
     "latent_dim=2,4,8,16",
     "objective.beta=1,4",
 ]
+FILM_WIDTH = 520  # pixels
 # without a graphics card the projector needs this for WebGL
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 TABS = {  # → size of the window, what is waited for, seconds for it to settle
@@ -74,7 +76,18 @@ def films(work: Path) -> None:
     """Film the learning of a plane, and a walk through it."""
     keep(work / PLANE / "images" / "film.gif", "manifold_2d.gif")
     run(work, "scripts/animate.py", PLANE, "--what", "walk", "--output", "films")
-    keep(work / "films" / "walk.gif", "walk.gif")
+    walk = work / "films" / "walk.gif"
+    walk.write_bytes(narrowed(walk))
+    keep(walk, "walk.gif")
+
+
+def narrowed(path: Path) -> bytes:
+    """Return a film in the width of the page, in colours chosen anew."""
+    with Image.open(path) as film:
+        size = FILM_WIDTH, round(film.height * FILM_WIDTH / film.width)
+        frames = [frame.convert("RGB").resize(size) for frame in ImageSequence.Iterator(film)]
+        seconds = film.info["duration"] / 1000
+    return Film(frames, seconds, seconds).gif()
 
 
 def keep(source: Path, name: str) -> None:
@@ -99,9 +112,9 @@ def report(work: Path) -> None:
         path = IMAGES / f"{name}.png"
         drawn[title].savefig(path)
         tell(path)
-    page_file, _ = write_report(frame)
+    run(work, "scripts/report.py", SWEEP)
     with browser_page(1280, 1000) as page:
-        page.goto(page_file.resolve().as_uri())
+        page.goto((work / SWEEP / "report.html").resolve().as_uri())
         take(page, "report")
 
 

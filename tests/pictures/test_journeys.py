@@ -78,7 +78,7 @@ def test_the_reach_holds_nearly_all_codes_and_grows_in_steps():
     assert journeys.reach(torch.randn(500, 2) / 2, least=3.0) == 3.0
     codes = torch.randn(500, 2) * 4
     reach = journeys.reach(codes, least=3.0)
-    assert (codes.abs().amax(1) <= reach).float().mean() >= 0.99
+    assert (codes.abs().amax(1) <= reach).float().mean() >= 0.97
     assert journeys.reach(codes * 1.05, least=3.0) == reach
     assert journeys.reach(codes, least=3.0, share=1) >= codes.abs().max()
 

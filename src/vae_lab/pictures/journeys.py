@@ -14,7 +14,7 @@ PETALS = 5
 STATIONS = 8
 GAP_ROUNDS = 10
 SMALLEST_SINE = 1e-3
-MOST = 0.99
+MOST = 0.97
 
 Way = Callable[[Tensor, Tensor, int], Tensor]
 

@@ -71,7 +71,8 @@ def _sweeps(frame: Frame) -> Iterator[dict[str, str]]:
         size = f", {len(sweep.jobs)} jobs" if sweep.jobs else ""
         size = size or (f", a search of {sweep.trials} trials" if sweep.trials else "")
         command = f"python train.py -m {' '.join(sweep.command)}"
-        yield {"name": name, "size": size, "command": command}
+        shown = frame.folder.resolve().name if name == "." else name
+        yield {"name": shown, "size": size, "command": command}
 
 
 def _section(whole: Frame, frame: Frame, number: int) -> dict[str, Any]:
