@@ -4,9 +4,10 @@ python scripts/report.py runs/latents
 python scripts/report.py runs
 python scripts/report.py docs/results --output docs/results.md
 
-A sweep, or any folder with runs, gives a table here, and in the folder ``report.md``,
-``report.csv`` and pictures: metrics against each setting that differs (mean ± standard deviation
-over seeds), the rate–distortion plane, the likelihood against the latent size, wall time; and it
+A sweep, or any folder with runs, gives a table here, and in the folder ``report.csv`` and
+``report.html``, a page that needs no server: what differs, tables that sort, metrics against each
+setting that differs (mean ± standard deviation over seeds), the rate–distortion plane, wall time,
+and a picture of each run. What must not be ranked together stands in sections of its own, and it
 says which runs are missing, failed or unfinished. The run directories alone are read.
 
 A folder without runs, or ``--output``, gives the results table of the ``evaluation.json`` files

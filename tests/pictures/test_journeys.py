@@ -74,6 +74,15 @@ def test_gaps_lie_between_codes_and_far_from_all():
     assert found.norm(dim=1).max() < 1
 
 
+def test_the_reach_holds_nearly_all_codes_and_grows_in_steps():
+    assert journeys.reach(torch.randn(500, 2) / 2, least=3.0) == 3.0
+    codes = torch.randn(500, 2) * 4
+    reach = journeys.reach(codes, least=3.0)
+    assert (codes.abs().amax(1) <= reach).float().mean() >= 0.97
+    assert journeys.reach(codes * 1.05, least=3.0) == reach
+    assert journeys.reach(codes, least=3.0, share=1) >= codes.abs().max()
+
+
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 16])
 def test_a_walk_is_closed_and_stays_where_the_codes_are(dimensions):
     codes = torch.randn(300, dimensions) * 0.5 + 3

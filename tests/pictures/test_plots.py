@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch.distributions import Normal
 
-from vae_lab.pictures import plots
+from vae_lab.pictures import canvas, plots
 
 RED, BLUE = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 1.0])
 
@@ -73,8 +73,8 @@ def test_a_picture_of_tiles_has_no_blank_strips():
         is_white = (np.asarray(picture) == 255).all(-1)
         for lines in (is_white.all(0), is_white.all(1)):
             first, last = np.flatnonzero(~lines)[[0, -1]]
-            assert first <= plots.BORDER
-            assert len(lines) - 1 - last <= plots.BORDER
+            assert first <= canvas.BORDER
+            assert len(lines) - 1 - last <= canvas.BORDER
 
 
 def test_columns_may_be_labelled():
@@ -93,6 +93,28 @@ def test_marked_points_are_drawn():
     assert len(changed) > 0
     assert np.ptp(changed, axis=0).max() < 40  # one small cross
     assert changed.mean(0)[0] == pytest.approx(plain.height / 2, rel=0.15)
+
+
+def test_what_is_decoded_stands_faintly_behind_the_points_at_its_place():
+    codes, labels = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), torch.tensor([0, 1])
+    behind = torch.zeros(4, 1, 8, 8)
+    behind[1] = 1  # the top right quarter
+    plain = plots.latent_scatter(codes, labels, "", 3.0)
+    decoded = plots.latent_scatter(codes, labels, "", 3.0, behind=behind)
+    changed = np.argwhere((np.asarray(plain) != np.asarray(decoded)).any(-1))
+    assert changed[:, 0].max() < plain.height / 2
+    assert changed[:, 1].min() > plain.width / 3
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_title_is_whole_however_narrow_the_tiles(count):
+    short, long = (
+        np.asarray(plots.image_grid(torch.rand(count, 1, 8, 8), title))
+        for title in ("t", "z = (0.12, -1.34, 0.56, 2.01, -0.33, 0.48, 1.11, 0.02)")
+    )
+    assert long.shape[1] > short.shape[1]
+    margins = np.concatenate([long[:, :3], long[:, -3:]], 1)
+    assert (margins == 255).all()
 
 
 def test_curves_are_a_picture_and_higher_values_lie_higher():

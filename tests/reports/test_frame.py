@@ -120,7 +120,20 @@ def test_likelihoods_on_other_data_are_not_ranked_together(tmp_path):
                  metrics=metrics_of(elbo, 1.0, 2.0))  # fmt: skip
     frame = Frame.read(tmp_path)
     assert [setting.values["x"] for setting in frame.settings] == ["c", "a", "b"]
-    assert frame.protocols == 2
+    assert frame.apart == ["binarization"]
+    sections = [[run.setting("x") for run in section.runs] for section in frame.sections]
+    assert sections == [["c", "a"], ["b"]]
+
+
+@pytest.mark.parametrize(("other", "apart"), [
+    ({"nll_samples": 5000}, "K"), ({"compared_by": "val/reconstruction"}, "judged by"),
+])  # fmt: skip
+def test_other_samples_and_other_judges_are_not_ranked_together(tmp_path, other, apart):
+    make_run(tmp_path / "a", "+x=a")
+    make_run(tmp_path / "b", "+x=b", **other)
+    frame = Frame.read(tmp_path)
+    assert frame.apart == [apart]
+    assert [len(section.runs) for section in frame.sections] == [1, 1]
 
 
 def test_without_validation_the_test_metric_ranks(tmp_path):

@@ -1,13 +1,15 @@
-"""What pictures show: the numbers in them, read back from their axes."""
+"""What charts show: the numbers in them, read back from their axes."""
 
 import math
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from run_folders import make_run, metrics_of
 
 from vae_lab.reports import Frame
-from vae_lab.reports.charts import front, pictures, place_values, protocols
+from vae_lab.reports.charts import charts, front
+from vae_lab.reports.drawing import place_values, svg
 
 
 def frame_of(folder, *runs):
@@ -18,8 +20,8 @@ def frame_of(folder, *runs):
 
 
 def drawn(frame):
-    """Return the figures by their file names."""
-    return {name: figure for name, _, figure in pictures(frame)}
+    """Return the figures by their titles."""
+    return dict(charts(frame))
 
 
 @pytest.fixture
@@ -39,45 +41,81 @@ def axis():
 
 def test_a_folder_gets_its_pictures(by_dim):
     assert set(drawn(by_dim)) == {
-        "report_latent_dim.png",
-        "report_rate_distortion.png",
-        "report_nll.png",
-        "report_wall_time.png",
+        "val/elbo against latent_dim",
+        "test/nll against latent_dim",
+        "Rate–distortion plane",
+        "Wall time",
     }
 
 
 def test_a_point_is_the_mean_over_seeds_and_its_bar_the_deviation(by_dim):
-    val, test = drawn(by_dim)["report_latent_dim.png"].axes
+    (val,) = drawn(by_dim)["val/elbo against latent_dim"].axes
     (container,) = val.containers
     assert container.lines[0].get_xydata().tolist() == [[2.0, -102.0], [32.0, -91.0]]
     segment = container.lines[2][0].get_segments()[0]
     assert segment[:, 1].tolist() == pytest.approx([-102 - math.sqrt(8), -102 + math.sqrt(8)])
-    assert test.containers[0].lines[0].get_ydata().tolist() == [-101.0, -90.0]
     assert val.get_title() == "mean ± standard deviation over 2 seeds"
     assert val.get_ylabel() == "val/elbo, nats/image\n(higher is better)"
-    assert test.get_xlabel() == "latent_dim"
+    assert val.get_xlabel() == "latent_dim"
 
 
 def test_the_likelihood_has_its_unit_direction_and_samples(by_dim):
-    (axes,) = drawn(by_dim)["report_nll.png"].axes
+    (axes,) = drawn(by_dim)["test/nll against latent_dim"].axes
     assert axes.get_ylabel() == "test/nll, nats/image\n(K = 100; lower is better)"
 
 
 def test_settings_that_differ_in_something_else_are_lines_of_their_own(tmp_path):
     frame = frame_of(tmp_path, *((f"latent_dim={dim} model={model}", -float(dim), 5.0)
                                  for model in ("mlp", "conv") for dim in (2, 8, 16)))  # fmt: skip
-    figure = drawn(frame)["report_latent_dim.png"]
-    assert [len(axes.containers) for axes in figure.axes] == [2, 2]
+    figure = drawn(frame)["val/elbo against latent_dim"]
+    assert [len(axes.containers) for axes in figure.axes] == [2]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["model=conv", "model=mlp"]
 
 
-def test_too_many_lines_are_dots(tmp_path):
-    frame = frame_of(tmp_path, *((f"latent_dim={2 + n} optimizer.lr={0.001 * (n + 1):.3f}",
-                                  -100.0 - n, 5.0) for n in range(12)))  # fmt: skip
-    val, _ = drawn(frame)["report_latent_dim.png"].axes
-    assert len(val.containers) == 0
-    assert len(val.collections[0].get_offsets()) == 12
+def test_too_many_lines_are_dots_with_a_legend(tmp_path):
+    frame = frame_of(tmp_path, *((f"latent_dim={2 + n} optimizer.lr={0.001 * (n + 1):.3f} "
+                                  f"model={('mlp', 'conv')[n % 2]}", -100.0 - n, 5.0)
+                                 for n in range(12)))  # fmt: skip
+    figure = drawn(frame)["val/elbo against latent_dim"]
+    (axes,) = figure.axes
+    assert len(axes.containers) == 0
+    assert len(axes.collections) == 12
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["model=conv", "model=mlp"]
+
+
+def test_a_setting_that_never_differs_alone_has_no_chart(tmp_path):
+    frame = frame_of(tmp_path, ("latent_dim=2 model=mlp", -1.0, 5.0),
+                     ("latent_dim=8 model=conv", -2.0, 5.0))  # fmt: skip
+    assert not any("val/elbo" in title for title in drawn(frame))
+
+
+def test_nothing_is_clipped_or_collapses_however_long_the_settings(tmp_path, recwarn):
+    sizes = "+model.encoder.hidden_sizes=[512,512,256,256,128,128,64]"
+    for number in range(12):
+        make_run(
+            tmp_path / str(number), sizes if number % 2 else "+x=1",
+            f"latent_dim={2 + number}", f"+objective.a_very_long_name_of_a_setting={number % 3}",
+            f"+model.decoder.activation=another_long_name_{number % 2}",
+        )  # fmt: skip
+    for title, figure in drawn(Frame.read(tmp_path)).items():
+        FigureCanvasAgg(figure).draw()
+        extent = figure.get_tightbbox()
+        assert min(extent.x0, extent.y0) > -0.02, title  # inches
+        assert extent.x1 < figure.get_figwidth() + 0.02, title
+        assert extent.y1 < figure.get_figheight() + 0.02, title
+        assert figure.axes[0].bbox.height > figure.bbox.height / 4, title
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_a_chart_takes_the_colour_of_the_text_around_it_and_names_of_its_own(by_dim):
+    element = svg(drawn(by_dim)["Wall time"], "first")
+    assert element.startswith("<svg")
+    assert "currentColor" in element
+    assert 'id="first-' in element
+    assert 'href="#first-' in element
+    assert 'href="#D' not in element
 
 
 def test_numbers_that_span_much_stand_on_a_logarithmic_axis():
@@ -113,19 +151,9 @@ def test_the_front_holds_what_no_setting_beats_in_rate_and_distortion(tmp_path):
         ("+x=d", -116.0, 5.0),  # 110
     )
     assert [setting.values["x"] for setting in front(frame.settings)] == ["d", "a", "b"]
-    (axes,) = drawn(frame)["report_rate_distortion.png"].axes
-    line = next(line for line in axes.lines if line.get_label() == "Pareto front")
+    (axes,) = drawn(frame)["Rate–distortion plane"].axes
+    line = next(line for line in axes.lines if line.get_drawstyle() == "steps-post")
     assert line.get_xydata().tolist() == [[5.0, 110.0], [10.0, 90.0], [20.0, 80.0]]
-
-
-def test_other_data_have_a_plane_of_their_own(tmp_path):
-    frame = frame_of(tmp_path, ("data.binarization=static", -90.0, 5.0),
-                     ("data.binarization=dynamic", -100.0, 6.0))  # fmt: skip
-    assert sorted(protocols(frame)) == [
-        ("mnist", "dynamic", "bernoulli"),
-        ("mnist", "static", "bernoulli"),
-    ]
-    assert len(drawn(frame)["report_rate_distortion.png"].axes) == 2
 
 
 def test_an_autoencoder_has_no_plane_and_no_likelihood(tmp_path):
@@ -133,13 +161,13 @@ def test_an_autoencoder_has_no_plane_and_no_likelihood(tmp_path):
         make_run(tmp_path / str(dim), f"latent_dim={dim}", compared_by="val/reconstruction",
                  metrics={"val/reconstruction": -80.0, "test/reconstruction": -81.0})  # fmt: skip
     names = set(drawn(Frame.read(tmp_path)))
-    assert names == {"report_latent_dim.png", "report_wall_time.png"}
+    assert names == {"val/reconstruction against latent_dim", "Wall time"}
 
 
 def test_wall_time_is_sorted_and_says_what_it_ran_on(tmp_path):
     for dim, seconds in ((2, 90.0), (8, 30.0)):
         make_run(tmp_path / str(dim), f"latent_dim={dim}", seconds=seconds)
-    axes = drawn(Frame.read(tmp_path))["report_wall_time.png"].axes[0]
+    axes = drawn(Frame.read(tmp_path))["Wall time"].axes[0]
     totals, training = axes.containers
     assert [bar.get_width() for bar in totals] == [30.0, 90.0]
     assert [bar.get_width() for bar in training] == [15.0, 45.0]
@@ -147,6 +175,6 @@ def test_wall_time_is_sorted_and_says_what_it_ran_on(tmp_path):
     assert "1 × Chip, threads: 1" in axes.get_title()
 
 
-def test_runs_that_measured_nothing_have_no_pictures(tmp_path):
-    make_run(tmp_path / "a", status="failed", error="x")
+def test_one_setting_has_no_charts(tmp_path):
+    make_run(tmp_path / "a")
     assert drawn(Frame.read(tmp_path)) == {}

@@ -39,7 +39,13 @@ def test_a_completed_run_has_its_settings_metrics_and_counts(place):
     assert run.hardware == "1 × Chip, threads: 1"
     assert [run.setting(k) for k in ("latent_dim", "objective.beta", "seed")] == [8, 4, 0]
     assert [run.setting(k) for k in ("model", "objective", "nothing")] == ["conv", "elbo", None]
-    assert run.protocol == ("mnist", "dynamic", "bernoulli")
+    assert run.protocol == {
+        "data": "mnist",
+        "binarization": "dynamic",
+        "likelihood": "bernoulli",
+        "K": "100",
+        "judged by": "elbo",
+    }
 
 
 def test_a_failed_run_says_why(place):

@@ -13,12 +13,14 @@ from vae_lab.training.loggers import HPARAMS_METRICS, MetricsCSV, TensorBoard
 
 CONFIG = {
     "seed": 3,
+    "latent_dim": 20,
     "compile": False,
     "resume": None,
-    "model": {"encoder": {"hidden_sizes": [400, 200]}, "latent_dim": 20},
+    "model": {"_target_": "VAE", "encoder": {"hidden_sizes": [400, 200]}, "latent_dim": 20},
     "optimizer": {"lr": 0.001, "_target_": "torch.optim.Adam"},
 }
-CHANGED = {"optimizer.lr": 0.001, "model": "conv", "compile.mode": None, "callbacks.film": None}
+CHOICES = {"model": "mlp", "optimizer": "adam", "callbacks": "default", "hydra/launcher": "basic"}
+CHANGED = {"optimizer.lr": 0.001, "model": "conv", "data.limit": None, "callbacks.film": None}
 
 
 def rows(folder):
@@ -42,8 +44,9 @@ def curve(folder, tag):
 def described(tmp_path):
     """The folder of a run that has been described and has logged one metric."""
     logger = TensorBoard(str(tmp_path))
-    logger.describe(CONFIG, "val/loss", CHANGED)
-    logger.log_metrics({"val/elbo": -98.5, "epoch": 0}, step=10)
+    logger.describe(CONFIG, CHOICES, "val/loss", CHANGED)
+    logger.log_metrics({"val/elbo": -98.5, "val/bound": -99.0, "epoch": 0}, step=10)
+    logger.log_metrics({"lr-Adam": 0.001, "epoch": 0}, step=10)
     logger.save()
     logger.finalize("success")
     return tmp_path
@@ -97,7 +100,14 @@ def test_tensorboard_writes_into_the_run_directory_itself_and_no_hparams_yaml(de
 
 def test_tensorboard_keeps_the_scalars(described):
     assert curve(described, "val/elbo") == [(10, -98.5)]
-    assert "hp_metric" not in written(described).Tags()["scalars"]
+
+
+def test_the_bound_stands_first_among_the_scalars(described):
+    assert sorted(written(described).Tags()["scalars"]) == [
+        "bound/val",
+        "train/lr-Adam",
+        "val/elbo",
+    ]
 
 
 def test_tensorboard_shows_the_configuration_as_yaml(described):
@@ -123,13 +133,12 @@ def test_tensorboard_has_one_hparams_row_with_every_setting_by_its_dotted_name(d
     }
     assert settings == {
         "seed": 3,
-        "compile": False,
+        "latent_dim": 20,
         "model.encoder.hidden_sizes": "[400, 200]",
-        "model.latent_dim": 20,
         "optimizer.lr": 0.001,
-        "optimizer": "Adam",
+        "optimizer": "adam",
         "model": "conv",
-        "compile.mode": "null",
+        "data.limit": "null",
     }
 
 
@@ -147,19 +156,20 @@ def test_the_hparams_row_takes_its_metrics_from_the_curves(described):
 
 def test_a_monitored_metric_has_one_column_in_the_hparams_table(tmp_path):
     logger = TensorBoard(str(tmp_path))
-    logger.describe(CONFIG, "val/elbo", {})
+    logger.describe(CONFIG, CHOICES, "val/elbo", {})
     logger.save()
     metrics = [info.name.tag for info in hparams_experiment(tmp_path).metric_infos]
     assert metrics[:2] == ["val/elbo", "test/nll"]
     assert len(metrics) == len(set(metrics)) == len(HPARAMS_METRICS)
 
 
-def test_what_the_command_line_changed_stands_first_in_the_hparams_table(described):
+def test_what_tells_runs_apart_stands_first_in_the_hparams_table(described):
     infos = hparams_experiment(described).hparam_infos
     assert {info.name for info in infos if info.differs} == {
+        "latent_dim",
         "optimizer.lr",
         "model",
-        "compile.mode",
+        "data.limit",
     }
 
 

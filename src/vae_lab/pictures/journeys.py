@@ -14,6 +14,7 @@ PETALS = 5
 STATIONS = 8
 GAP_ROUNDS = 10
 SMALLEST_SINE = 1e-3
+MOST = 0.97
 
 Way = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -58,6 +59,16 @@ def round_trip(stations: Tensor, steps: int, way: Way, rest: int = 0) -> Tensor:
     for start, end in zip(stations, stations.roll(-1, 0), strict=True):
         legs += [start.expand(rest, -1), way(start, end, steps + 1)[:-1]]
     return torch.cat(legs)
+
+
+def reach(codes: Tensor, least: float, share: float = MOST) -> float:
+    """Return half the width of a square around the origin that holds a share of codes (N, D).
+
+    It grows in steps of √2 from ``least``, so that it seldom changes while a model learns.
+    """
+    farthest = codes.abs().amax(1).float().quantile(share).item()
+    steps = math.ceil(2 * math.log2(farthest / least)) if farthest > least else 0
+    return least * 2 ** (steps / 2)
 
 
 def typical(codes: Tensor, labels: Tensor) -> Tensor:

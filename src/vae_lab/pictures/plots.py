@@ -1,8 +1,4 @@
-"""Pictures: tensors → ``PIL.Image``. No training, no configuration.
-
-Drawn with matplotlib's Agg canvas and without pyplot, so that nothing is kept alive between
-pictures and several may be drawn at once.
-"""
+"""Pictures: tensors → ``PIL.Image``. No training, no configuration."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,25 +6,32 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image, ImageChops
+from PIL import Image
 from torch import Tensor
 from torch.distributions import Normal
 from torchvision.utils import make_grid
 
+from vae_lab.pictures.canvas import (
+    new_figure,
+    new_titled_figure,
+    rendered,
+    trimmed,
+    without_frame,
+)
 from vae_lab.pictures.colors import CLASS_COLORS
 
 ACTIVE, INACTIVE = CLASS_COLORS[0], "#cccccc"
 STYLES = ["-", "--"]
-DPI = 150
 QUANTILE_MARGIN = 0.02
-BORDER = 10  # pixels
 SHORT = 2  # letters that fit into a circle
+FAINT = 0.3
 
 
 def image_rows(
-    rows: Mapping[str, Tensor], title: str, columns: Sequence[str] | None = None
+    rows: Mapping[str, Tensor],
+    title: str,
+    columns: Sequence[str] | None = None,
+    columns_title: str = "",
 ) -> Image.Image:
     """Show images in labelled rows, one row above the other.
 
@@ -36,9 +39,11 @@ def image_rows(
         rows: label → images (N, C, H, W) in [0, 1], the same N for all.
         title: what the picture shows.
         columns: labels of the N columns, or None for none.
+        columns_title: what these labels are.
     """
     count = max(len(images) for images in rows.values())
-    figure, axes = _figure(0.55 * count + 1.3, 0.6 * len(rows) + (0.7 if columns else 0.45))
+    below = (0.25 if columns else 0) + (0.25 if columns_title else 0)
+    figure, axes = new_titled_figure(title, 0.55 * count, 0.6 * len(rows) + below, margin=1.3)
     tiles = torch.cat([images.cpu().float() for images in rows.values()])
     mosaic = make_grid(tiles.clamp(0, 1), nrow=count, padding=2, pad_value=1)
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
@@ -48,9 +53,9 @@ def image_rows(
     centres = [width * (column + 0.5) for column in range(count)]
     labels = list(columns) if columns else [""] * count
     axes.set_xticks(centres, labels, fontsize=8)
-    _bare(axes)
-    axes.set_title(title)
-    return _trimmed(_render(figure))
+    axes.set_xlabel(columns_title)
+    without_frame(axes)
+    return trimmed(rendered(figure))
 
 
 def image_grid(images: Tensor, title: str) -> Image.Image:
@@ -58,11 +63,10 @@ def image_grid(images: Tensor, title: str) -> Image.Image:
     columns = math.ceil(len(images) ** 0.5)
     tile = max(0.5, 2.5 / columns)
     mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=columns, padding=2, pad_value=1)
-    figure, axes = _figure(tile * columns + 0.2, tile * math.ceil(len(images) / columns) + 0.5)
+    figure, axes = new_titled_figure(title, tile * columns, tile * math.ceil(len(images) / columns))
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(title)
-    return _trimmed(_render(figure))
+    return trimmed(rendered(figure))
 
 
 def latent_scatter(
@@ -72,6 +76,7 @@ def latent_scatter(
     limit: float | None = None,
     marked: Tensor | None = None,
     class_names: Sequence[str] = (),
+    behind: Tensor | None = None,
 ) -> Image.Image:
     """Show codes coloured by class: two dimensions as they are, more by their principal components.
 
@@ -82,16 +87,23 @@ def latent_scatter(
         limit: half the width of both axes, or None to fit the points.
         marked: points of a plane to mark by crosses, (P, 2).
         class_names: what the classes are called; without, by their numbers.
+        behind: images to show faintly behind the points, (S², C, H, W): what the square within
+            ``limit`` decodes to, row by row from the top left.
     """
     points, axis_names = project_to_plane(codes.cpu().float(), labels.cpu())
-    figure, axes = _figure(6.2, 5.6)
+    figure, axes = new_figure(6.2, 5.6)
     draw_scatter(axes, points, labels.cpu(), class_names, axis_names)
     axes.set_title(title)
     if marked is not None:
         axes.plot(*marked.T.cpu().numpy(), "x", color="black", markersize=9, markeredgewidth=2.5)
     if limit is not None:
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
-    return _render(figure)
+        if behind is not None:
+            ink = 1 - FAINT * behind.cpu().float().clamp(0, 1)
+            mosaic = make_grid(ink, nrow=math.isqrt(len(behind)), padding=0)
+            axes.imshow(mosaic.permute(1, 2, 0).numpy(), extent=(-limit, limit, -limit, limit),
+                        zorder=-1, aspect="auto")  # fmt: skip
+    return rendered(figure)
 
 
 def draw_scatter(
@@ -190,7 +202,7 @@ def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
     """Show the images (S², C, H, W) decoded at ``plane_grid(coordinates)``, with their axes."""
     size = len(coordinates)
     mosaic = make_grid(images.cpu().float().clamp(0, 1), nrow=size, padding=0)
-    figure, axes = _figure(6.4, 6.6)
+    figure, axes = new_figure(6.4, 6.6)
     axes.imshow(mosaic.permute(1, 2, 0).numpy(), interpolation="nearest")
     _, height, width = images.shape[1:]
     shown = np.unique(np.linspace(0, size - 1, min(size, 5)).round().astype(int))
@@ -199,9 +211,9 @@ def manifold(images: Tensor, coordinates: Tensor, title: str) -> Image.Image:
     axes.set_yticks(height * (shown + 0.5), names[::-1])
     axes.set_xlabel("z₁")
     axes.set_ylabel("z₂")
-    _bare(axes)
+    without_frame(axes)
     axes.set_title(title)
-    return _render(figure)
+    return rendered(figure)
 
 
 def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str) -> Image.Image:
@@ -216,7 +228,7 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str
     order = kl_per_dim.cpu().float().argsort(descending=True)
     heights = kl_per_dim.cpu().float()[order].numpy()
     colors = [ACTIVE if active[index] else INACTIVE for index in order]
-    figure, axes = _figure(max(4.5, 0.22 * len(order) + 1.5), 3.2)
+    figure, axes = new_figure(max(4.5, 0.22 * len(order) + 1.5), 3.2)
     axes.bar(range(len(order)), heights, color=colors)
     axes.set_xticks(range(len(order)), [names[int(index)] for index in order])
     is_crowded = max(map(len, names)) > 2  # noqa: PLR2004
@@ -225,7 +237,7 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str
     axes.set_ylabel("KL, nats")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title)
-    return _render(figure)
+    return rendered(figure)
 
 
 def curves(values: Mapping[str, Mapping[int, float]], unit: str, title: str) -> Image.Image:
@@ -236,7 +248,7 @@ def curves(values: Mapping[str, Mapping[int, float]], unit: str, title: str) -> 
         unit: of the values.
         title: what the picture shows.
     """
-    figure, axes = _figure(6.2, 3.4)
+    figure, axes = new_figure(6.2, 3.4)
     for (label, curve), color, style in zip(values.items(), CLASS_COLORS, STYLES * 5, strict=False):
         axes.plot(list(curve), list(curve.values()), style, color=color, marker="o", label=label)
     axes.set_xlabel("training step")
@@ -244,7 +256,7 @@ def curves(values: Mapping[str, Mapping[int, float]], unit: str, title: str) -> 
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return _render(figure)
+    return rendered(figure)
 
 
 def beside(left: Image.Image, right: Image.Image) -> Image.Image:
@@ -254,30 +266,3 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
     joined.paste(left, (0, (height - left.height) // 2))
     joined.paste(right, (left.width, (height - right.height) // 2))
     return joined
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a new figure of ``width`` × ``height`` inches with one pair of axes."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    return figure, figure.add_subplot()
-
-
-def _bare(axes: Axes) -> None:
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _render(figure: Figure) -> Image.Image:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-
-
-def _trimmed(picture: Image.Image) -> Image.Image:
-    """Cut off what is white around a picture: the layout leaves strips beside square tiles."""
-    left, top, right, bottom = ImageChops.invert(picture).getbbox() or (0, 0, *picture.size)
-    return picture.crop(
-        (max(0, left - BORDER), max(0, top - BORDER),
-         min(picture.width, right + BORDER), min(picture.height, bottom + BORDER))
-    )  # fmt: skip

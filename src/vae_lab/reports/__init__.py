@@ -1,4 +1,4 @@
-"""What many runs say together: run directories → rows → tables, pictures, a page.
+"""What many runs say together: run directories → rows → tables, charts, a page.
 
 Nothing is read but the directories: what Hydra saved, ``summary.json``, ``metrics.csv``, the
 ``evaluation.json`` of runs that were evaluated, and the ``multirun.yaml`` of a sweep, which says

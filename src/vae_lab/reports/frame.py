@@ -32,8 +32,8 @@ class Setting:
 
     @property
     def protocol(self) -> tuple[str, ...]:
-        """What must be equal for log-likelihoods to be compared."""
-        return self.runs[0].protocol
+        """What must be equal for settings to be ranked together."""
+        return tuple(self.runs[0].protocol.values())
 
     def estimate(self, metric: str) -> Estimate | None:
         """Return the mean of a metric or a count over seeds, None if no run has it."""
@@ -130,13 +130,32 @@ class Frame:
             for values, group in groups.items()
         ]
         protocols = [setting.protocol for setting in settings]
-        return sorted(settings, key=lambda s: (-protocols.count(s.protocol), s.protocol,
-                                               self._rank(s)))  # fmt: skip
+        judges = [*self.compared_by, None]
+        return sorted(
+            settings,
+            key=lambda setting: (
+                -protocols.count(setting.protocol),
+                judges.index(setting.runs[0].compared_by),
+                setting.protocol,
+                self._rank(setting),
+            ),
+        )
 
     @property
-    def protocols(self) -> int:
-        """How many protocols there are; only settings of one protocol may be compared."""
-        return len({setting.protocol for setting in self.settings})
+    def apart(self) -> list[str]:
+        """What keeps some settings from being ranked with others; nothing if all may be."""
+        protocols = [run.protocol for run in self.completed]
+        names = protocols[0] if protocols else {}
+        return [name for name in names if len({protocol[name] for protocol in protocols}) > 1]
+
+    @cached_property
+    def sections(self) -> list["Frame"]:
+        """The completed runs, best first, as frames of those that may be ranked together."""
+        sections: dict[tuple[str, ...], list[Run]] = {}
+        for setting in self.settings:
+            for run in setting.runs:
+                sections.setdefault(tuple(run.protocol.values()), []).append(run)
+        return [Frame(self.folder, runs, {}, []) for runs in sections.values()]
 
     @property
     def common(self) -> dict[str, Value]:

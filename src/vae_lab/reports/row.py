@@ -76,10 +76,12 @@ class Run:
         return self.overrides.get(key) if value is None else plain(value)
 
     @property
-    def protocol(self) -> tuple[str, ...]:
-        """What must be equal for the log-likelihoods of two runs to be compared."""
-        parts = ("data", "data.binarization", "likelihood")
-        return tuple(str(self.setting(part)) for part in parts)
+    def protocol(self) -> dict[str, str]:
+        """What must be equal for two runs to be ranked together; empty where there is none."""
+        parts = {"data": "data", "binarization": "data.binarization", "likelihood": "likelihood"}
+        said: dict[str, Value] = {name: self.setting(key) for name, key in parts.items()}
+        said |= {"K": self.samples.get("test/nll"), "judged by": self.compared_by}
+        return {name: "" if value is None else str(value) for name, value in said.items()}
 
 
 def read_run(run: RunDir, name: str) -> Run:

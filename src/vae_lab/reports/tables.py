@@ -1,4 +1,4 @@
-"""Tables: the settings and their means for the terminal and the page, every run for the page."""
+"""Tables: the settings and their means for the terminal, every run as CSV."""
 
 import csv
 import io
@@ -56,11 +56,7 @@ def setting_columns(frame: Frame) -> list[Column]:
 
 def narrow_columns(frame: Frame) -> list[Column]:
     """Return the same table with all that differs in one column, the commonest values left out."""
-    names, common = words.short_names(frame.keys), frame.common
-    cells = [
-        words.show_values({k: v for k, v in setting.values.items() if v != common[k]}, names)
-        for setting in frame.settings
-    ]
+    cells = [words.show_uncommon(frame, setting) for setting in frame.settings]
     return [Column("setting", [c or "–" for c in cells], is_number=False), *_figures(frame)]
 
 
@@ -117,43 +113,11 @@ def _print_settings(frame: Frame, console: Console) -> None:
         justify = "right" if column.is_number else "left"
         table.add_column(column.heading, justify=justify, overflow="fold")
     for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
-        is_best = number == 0 and frame.protocols == 1
+        is_best = number == 0 and not frame.apart
         table.add_row(*map(escape, row), style="bold" if is_best else None)
     console.print(table)
     shown = [column.header for column in columns if column.header in words.metrics(frame)]
     console.print(words.meaning(frame, shown) + addition, markup=False, highlight=False)
-
-
-def run_columns(frame: Frame) -> list[Column]:
-    """Return the table of every run, in the order of their directories."""
-    rows, names = frame.runs, words.short_names(frame.keys)
-    columns = [
-        Column("run", [run.name for run in rows], is_number=False),
-        Column("status", [run.status for run in rows], is_number=False),
-    ]
-    columns += [
-        Column(names[key], [_setting(run, key) for run in rows], is_number=False)
-        for key in frame.keys
-    ]
-    columns.append(Column(SEED, [_setting(run, SEED) for run in rows]))
-    columns += [
-        Column(metric, [_number(run.metrics.get(metric)) for run in rows])
-        for metric in words.metrics(frame)
-    ]
-    epochs = [str(run.counts.get("epochs", words.NOTHING)) for run in rows]
-    columns.append(Column("epochs", epochs))
-    times = [words.show_seconds(run.counts.get(words.SECONDS)) for run in rows]
-    return [*columns, Column("time", times)]
-
-
-def _setting(run: Run, key: str) -> str:
-    value = run.setting(key)
-    is_unknown = value is None and not run.choices.keys() & {key}
-    return words.NOTHING if is_unknown else words.show_value(value)
-
-
-def _number(value: float | None) -> str:
-    return words.NOTHING if value is None else f"{value:.2f}"
 
 
 def csv_text(frame: Frame) -> str:

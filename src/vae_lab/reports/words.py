@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from vae_lab.evaluation.metrics import METRICS, NATS, metric
-from vae_lab.reports.frame import Frame
+from vae_lab.reports.frame import Frame, Setting
 from vae_lab.reports.statistics import Estimate
 from vae_lab.runs.overrides import Value
 
@@ -14,11 +14,16 @@ SECONDS = "seconds"
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Return for each key its shortest end that no other key has: ``lr`` for ``optimizer.lr``."""
+    """Return for each key its shortest end that no other key has: ``lr`` for ``optimizer.lr``.
+
+    Of a key with three parts or more that is two, as a part of a part says little by itself: the
+    ``epochs`` of ``objective.beta.epochs`` are no epochs of training.
+    """
 
     def ends(key: str) -> list[str]:
         parts = key.split(".")
-        return [".".join(parts[start:]) for start in range(len(parts))]
+        shortest = 1 if len(parts) < 3 else 2  # noqa: PLR2004
+        return [".".join(parts[start:]) for start in range(len(parts) - shortest + 1)]
 
     counts: dict[str, int] = {}
     for key in keys:
@@ -44,6 +49,13 @@ def show_values(values: Mapping[str, Value], names: Mapping[str, str]) -> str:
 def show_common(frame: Frame) -> str:
     """Return the commonest values of what differs, in a line."""
     return show_values(frame.common, short_names(frame.keys))
+
+
+def show_uncommon(frame: Frame, setting: Setting) -> str:
+    """Return what tells a setting from the commonest values of all, in a line; maybe nothing."""
+    common, names = frame.common, short_names(frame.keys)
+    uncommon = {k: v for k, v in setting.values.items() if v != common[k]}
+    return show_values(uncommon, names)
 
 
 def show_estimate(estimate: Estimate | None) -> str:
@@ -90,8 +102,7 @@ def meaning(frame: Frame, shown: Collection[str]) -> str:
     units = [f"{entry.name}: {entry.unit or 'no unit'}" for entry in known if entry.unit != NATS]
     better = [f"{entry.name}: {entry.better} is better" for entry in known if entry.better]
     sampled = [f"{n}: {samples(frame, n)}" for n in shown if samples(frame, n)]
-    apart = ["not to be compared across data, binarisation and likelihood"]
-    apart = apart if frame.protocols > 1 else []
+    apart = [f"not to be ranked across {', '.join(frame.apart)}"] if frame.apart else []
     spread = ["± the standard deviation over seeds"] if frame.has_seeds else []
     said = [NATS, "val/ at the best epoch", *better, *units, *sampled, *spread, *apart]
     return "; ".join(said) + "."

@@ -29,10 +29,15 @@ from vae_lab.runs.rundir import RunDir
 # all runs from one of them, so all name the same.
 HPARAMS_METRICS = [f"{split}/{metric.name}" for metric in METRICS for split in metric.hparams]
 
+# Keys that decide about no number, or only now and then.
 NO_HYPERPARAMETERS = {
-    "_partial_", "callbacks", "default_root_dir", "logger", "monitor", "name", "profiler", "resume",
-    "root", "run_dir", "schedules",
+    "_partial_", "callbacks", "compile", "default_root_dir", "enable_model_summary",
+    "log_every_n_steps", "logger", "monitor", "name", "num_sanity_val_steps",
+    "pictures_every_n_epochs", "profiler", "published", "resume", "root", "run_dir", "schedules",
+    "sweep", "use_distributed_sampler",
 }  # fmt: skip
+RESTATED = {"image_shape", "latent_dim", "seed"}  # by parts, which take them from elsewhere
+FIRST_HYPERPARAMETERS = {"latent_dim", "model", "objective"}
 
 
 class TensorBoard(TensorBoardLogger):
@@ -50,9 +55,16 @@ class TensorBoard(TensorBoardLogger):
         self._kwargs["purge_step"] = step
 
     @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write scalars, each at its ``tag_of``; the epoch stands in ``metrics.csv`` alone."""
+        tagged = {tag_of(name): value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(tagged, step)
+
+    @rank_zero_only
     def describe(
         self,
         config: Mapping[str, Any],
+        choices: Mapping[str, str],
         metric: str,
         changed: Mapping[str, bool | int | float | str | None],
     ) -> None:
@@ -60,26 +72,30 @@ class TensorBoard(TensorBoardLogger):
 
         Args:
             config: the resolved configuration.
+            choices: group → option, by which the HParams table calls parts.
             metric: the scalar that stands first in the HParams table.
             changed: the settings that the command line changed, groups by their option; they stand
-                before all others in the HParams table.
+                before all others in the HParams table, beside model, objective and latent size.
         """
         text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
         self.experiment.add_text("config", f"```yaml\n{text}```")
         self.experiment.add_text("metrics", markdown_table())
         self.experiment.add_custom_scalars(charts())
         named = {
-            key: "null" if value is None else value
+            key: _readable(value)
             for key, value in changed.items()
             if not NO_HYPERPARAMETERS.intersection(key.split("."))
         }
-        metrics = dict.fromkeys([metric, *HPARAMS_METRICS], 0.0)
+        metrics = dict.fromkeys(map(tag_of, [metric, *HPARAMS_METRICS]), 0.0)
+        settings = _hyperparameters(config)
+        settings |= {group: option for group, option in choices.items() if group in settings}
         # SummaryWriter.add_hparams would open a second run; the row takes metrics from the curves
-        experiment, *session = hparams(_hyperparameters(config) | named, metrics)
+        experiment, *session = hparams(settings | named, metrics)
         plugin = experiment.value[0].metadata.plugin_data
         content = HParamsPluginData.FromString(plugin.content)
         for info in content.experiment.hparam_infos:
-            info.differs = info.name in named
+            # TensorBoard puts these before the others, and each kind in order of the alphabet
+            info.differs = info.name in named.keys() | FIRST_HYPERPARAMETERS
         plugin.content = content.SerializeToString()
         for summary in (experiment, *session):
             self.experiment.file_writer.add_summary(summary)
@@ -115,14 +131,14 @@ class TensorBoard(TensorBoardLogger):
     def log_embedding(self, points: Tensor, labels: list[str], images: Tensor) -> None:
         """Show points (N, D) with labels and images (N, C, H, W) in the projector.
 
-        They replace what was there.
+        They replace what was there. Images that are not square are widened by their borders.
         """
         folder = RunDir(self.log_dir).projector
         shutil.rmtree(folder, ignore_errors=True)  # torch warns about a folder that exists
         height, width = images.shape[2:]
         sides = (height - width, width - height)  # torch arranges squares alone
-        black = [part for side in sides for part in (max(side, 0) // 2, (max(side, 0) + 1) // 2)]
-        self.experiment.add_embedding(points, labels, pad(images, black))
+        beside = [part for side in sides for part in (max(side, 0) // 2, (max(side, 0) + 1) // 2)]
+        self.experiment.add_embedding(points, labels, pad(images, beside, mode="replicate"))
 
     def _write(self, summary: Summary, description: str, step: int) -> None:
         for value in summary.value:
@@ -208,6 +224,24 @@ def charts() -> dict[str, dict[str, tuple[str, list[str]]]]:
     return groups
 
 
+def tag_of(name: str) -> str:
+    """Return what TensorBoard calls a metric.
+
+    It orders its charts by the alphabet, and opens the first two groups. So the bound has a group,
+    which comes first, and the learning rate is shown among the rest.
+    """
+    split, _, metric = name.rpartition("/")
+    if metric == "bound":
+        return f"bound/{split}"
+    return f"train/{name}" if name.startswith("lr-") else name
+
+
+def _readable(value: object) -> bool | int | float | str:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return "null" if value is None else str(value)
+
+
 def _hyperparameters(
     config: Mapping[str, Any], prefix: str = ""
 ) -> dict[str, bool | int | float | str]:
@@ -217,13 +251,12 @@ def _hyperparameters(
     """
     flat: dict[str, bool | int | float | str] = {}
     for key, value in config.items():
-        if key in NO_HYPERPARAMETERS:
+        if key in NO_HYPERPARAMETERS or (prefix and key in RESTATED):
             continue
         if key == "_target_":
             flat[prefix.rstrip(".")] = value.rpartition(".")[2]
         elif isinstance(value, Mapping):
             flat |= _hyperparameters(value, f"{prefix}{key}.")
         else:
-            is_scalar = isinstance(value, bool | int | float | str)
-            flat[prefix + key] = value if is_scalar else str(value)
+            flat[prefix + key] = _readable(value)
     return flat

@@ -154,7 +154,8 @@ def _fit_and_test(run: RunDir, experiment: Experiment, checkpoint: Path | None) 
             config: Any = OmegaConf.to_container(experiment.config, resolve=True)
             changed = overrides.varied(run.path, overrides.parse(run.overrides()))
             first = experiment.compared_by if experiment.validates else "test/loss"
-            logger.describe(config, first, changed)
+            choices = run.hydra().get("runtime", {}).get("choices", {})
+            logger.describe(config, choices, first, changed)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
     validation = {}
     if run.best.exists():

@@ -2,17 +2,31 @@
 
 import importlib
 import pkgutil
+from functools import partial
 
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
+from torch import nn
 
+from vae_lab.model.likelihoods import Bernoulli
+from vae_lab.model.networks import MLP
+from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.priors import StandardNormal
+from vae_lab.model.vae import VAE
+from vae_lab.pictures.colors import CLASS_COLORS
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training import callbacks
 from vae_lab.training.callbacks.exhibit import Exhibit, PictureCallback
 from vae_lab.training.callbacks.film import LearningFilm
-from vae_lab.training.callbacks.latent_space import Interpolations, LatentTraversals
-from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms
+from vae_lab.training.callbacks.latent_space import (
+    Interpolations,
+    LatentScatter,
+    LatentTraversals,
+    Manifold,
+)
+from vae_lab.training.callbacks.tensorboard_tabs import PosteriorHistograms, in_class_colors
 
 
 def every_exhibit():
@@ -83,9 +97,7 @@ def test_only_active_dimensions_are_traversed_the_most_informative_first(
     bernoulli_model, binary_images, monkeypatch
 ):
     rows = {}
-    monkeypatch.setattr(
-        "vae_lab.pictures.plots.image_rows", lambda given, title, columns: rows.update(given)
-    )
+    monkeypatch.setattr("vae_lab.pictures.plots.image_rows", lambda given, *_: rows.update(given))
     last = bernoulli_model.encoder[-1]
     with torch.no_grad():
         last.weight[:2] *= torch.tensor([[3.0], [9.0]])
@@ -109,9 +121,7 @@ def test_interpolations_begin_and_end_with_images_and_their_codes(
     bernoulli_model, binary_images, monkeypatch
 ):
     rows = {}
-    monkeypatch.setattr(
-        "vae_lab.pictures.plots.image_rows", lambda given, title, columns: rows.update(given)
-    )
+    monkeypatch.setattr("vae_lab.pictures.plots.image_rows", lambda given, *_: rows.update(given))
     draw(Interpolations("run", 1, 5), bernoulli_model, binary_images)
     assert list(rows) == ["shoe → bag", "bag → coat", "coat → shoe"]
     for row in rows.values():
@@ -123,6 +133,17 @@ def test_interpolations_begin_and_end_with_images_and_their_codes(
 def test_one_class_has_no_interpolations(bernoulli_model, binary_images):
     exhibit = Interpolations("run", 1, 5)
     assert exhibit.draw(bernoulli_model, binary_images, torch.zeros(5)) is None
+
+
+def test_grey_images_in_the_projector_are_ink_in_the_colour_of_their_class():
+    images = torch.zeros(2, 1, 4, 4)
+    images[:, :, 1, 1] = 1
+    inked = in_class_colors(images, torch.tensor([0, 12]))
+    assert torch.equal(inked[:, :, 0, 0], torch.ones(2, 3))
+    for image, color in zip(inked, (CLASS_COLORS[0], CLASS_COLORS[2]), strict=True):
+        torch.testing.assert_close(image[:, 1, 1], torch.tensor(to_rgb(color)))
+    colored = torch.rand(2, 3, 4, 4)
+    assert in_class_colors(colored, torch.tensor([0, 1])) is colored
 
 
 def test_histograms_hold_the_means_and_scales_of_the_posteriors(bernoulli_model, binary_images):
@@ -163,6 +184,46 @@ def test_all_frames_of_a_film_have_one_size(bernoulli_model, binary_images):
             bernoulli_model.encoder[-1].bias += 1
         sizes.add(draw(film, bernoulli_model, binary_images).size)
     assert len(sizes) == 1
+
+
+@pytest.fixture
+def autoencoder():
+    """An untrained autoencoder with two latents whose codes lie at about 11."""
+    torch.manual_seed(0)
+    network = partial(MLP, hidden_sizes=(16,), activation=nn.Tanh, normalization=None)
+    parts = Deterministic(2), StandardNormal(2), Bernoulli()
+    model = VAE((1, 4, 4), 2, network, network, *parts)
+    with torch.no_grad():
+        model.encoder[-1].bias += 11
+    return model
+
+
+@pytest.mark.parametrize("kind", [LearningFilm, LatentScatter, Manifold])
+def test_pictures_of_an_autoencoder_reach_its_codes_and_speak_of_no_posterior(
+    kind, autoencoder, binary_images, monkeypatch
+):
+    options = {
+        LearningFilm: {"num_images": 5, "size": 3, "extent": 2.0},
+        LatentScatter: {"num_images": 5},
+        Manifold: {"size": 3, "spacing": "quantile", "extent": 2.0},
+    }
+    limits, titles = [], []
+
+    def scatter(codes, labels, title, limit, **_):
+        limits.append(limit)
+        titles.append(title)
+        return Image.new("RGB", (9, 9))
+
+    def manifold(images, coordinates, title):
+        limits.append(coordinates.max().item())
+        titles.append(title)
+        return Image.new("RGB", (9, 9))
+
+    monkeypatch.setattr("vae_lab.pictures.plots.latent_scatter", scatter)
+    monkeypatch.setattr("vae_lab.pictures.plots.manifold", manifold)
+    draw(kind("run", 1, **options[kind]), autoencoder, binary_images)
+    assert min(limits) > 11
+    assert not any("osterior" in title for title in titles)
 
 
 def test_without_frames_the_film_says_how_to_keep_them(tmp_path):

@@ -8,17 +8,18 @@ from torch import Tensor
 
 from vae_lab.checks import GridSize, Positive, Size, checked
 from vae_lab.model.contract import Model
-from vae_lab.pictures import films, plots
+from vae_lab.pictures import films, journeys, plots
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
-from vae_lab.training.callbacks.latent_space import PLANE
+from vae_lab.training.callbacks.latent_space import PLANE, codes_name
 
 
 @checked
 class LearningFilm(Exhibit[Image.Image]):
     """Keeps a frame per epoch in ``images/film/`` and joins them in ``images/film.gif``.
 
-    With two latents a frame shows the posterior means, on fixed axes, beside the decoded plane;
-    otherwise the same samples from the prior. A resumed run adds to the frames that lie there.
+    With two latents a frame shows the codes beside the decoded plane, on axes that stay as they are
+    unless the codes outgrow them; otherwise the same samples from the prior or, of an autoencoder,
+    which learns none, the same reconstructions. A resumed run adds to the frames that lie there.
 
     The film so far is joined, and sent to TensorBoard, each time its length has doubled and at the
     end of training. All of it costs less than three times the last joining.
@@ -26,9 +27,9 @@ class LearningFilm(Exhibit[Image.Image]):
     Args:
         run_dir: the run directory.
         every_n_epochs: epochs from one frame to the next.
-        num_images: posterior means shown.
+        num_images: codes shown.
         size: decoded points per axis of the plane; its square is the number of samples.
-        extent: half the width of both axes.
+        extent: half the width of both axes, at least.
 
     Raises:
         ValueError: if a number is less than 1.
@@ -38,7 +39,8 @@ class LearningFilm(Exhibit[Image.Image]):
     description = (
         "The film of the epochs so far. With two latents: on the left, **where the encoder puts "
         "validation images**, coloured by class; on the right, **what the decoder makes of each "
-        "point** of the same square. Otherwise: the same samples of the prior at every epoch."
+        "point** of the same square. Otherwise: the same samples of the prior at every epoch, or "
+        "an autoencoder's reconstructions of the same images."
     )
 
     def __init__(
@@ -51,25 +53,29 @@ class LearningFilm(Exhibit[Image.Image]):
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images)
         self.extent = extent
+        self.size = size
         self._joined = 0  # how many frames the film had when it was last joined
-        self.coordinates = plots.plane_coordinates(size, "linear", extent)
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Draw one frame."""
         epoch = f"Epoch {self.epochs_done}"
         if model.latent_dim != PLANE:
-            samples = model.sample(len(self.coordinates) ** 2)
-            return plots.image_grid(samples, f"{epoch}: samples, z from the prior, decoded")
-        means = model.encode(images).mean
-        title = f"{epoch}: posterior means"
+            count = self.size**2
+            if model.posterior.is_point_mass:
+                return plots.image_grid(
+                    model.reconstruct(images[:count]), f"{epoch}: reconstructions"
+                )
+            return plots.image_grid(model.sample(count), f"{epoch}: samples, z from the prior")
+        codes = model.encode(images).mean
+        self.extent = journeys.reach(codes, self.extent)
         scatter = plots.latent_scatter(
-            means, labels, title, self.extent, class_names=self.class_names
-        )
-        grid = plots.plane_grid(self.coordinates).to(images)
-        decoded = model.decode(grid).mean
-        return plots.beside(
-            scatter, plots.manifold(decoded, self.coordinates, "The latent plane, decoded")
-        )
+            codes, labels, f"{epoch}: {codes_name(model)}", self.extent,
+            class_names=self.class_names,
+        )  # fmt: skip
+        coordinates = plots.plane_coordinates(self.size, "linear", self.extent)
+        decoded = model.decode(plots.plane_grid(coordinates).to(images)).mean
+        plane = plots.manifold(decoded, coordinates, "The latent plane, decoded")
+        return plots.beside(scatter, plane)
 
     def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:
         """Keep the frame, and show the film if its length has doubled."""

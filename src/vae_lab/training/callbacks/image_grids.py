@@ -31,12 +31,16 @@ class Samples(PictureCallback):
     description = (
         "**What the model imagines**: latents drawn from the prior and decoded, the same ones at "
         "every epoch. Worse pictures than the reconstructions mean that the prior reaches places "
-        "where no image is encoded."
+        "where no image is encoded. An autoencoder has learned no prior: what is decoded is noise."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Decode as many latents as there are examples."""
-        return plots.image_grid(model.sample(len(images)), "Samples: z from the prior, decoded")
+        is_autoencoder = model.posterior.is_point_mass
+        title = "Noise, decoded: no prior was learned" if is_autoencoder else (
+            "Samples: z from the prior, decoded"
+        )  # fmt: skip
+        return plots.image_grid(model.sample(len(images)), title)
 
 
 class Overview(PictureCallback):
@@ -53,6 +57,8 @@ class Overview(PictureCallback):
         rows = {
             "originals": images,
             "reconstructions": model.reconstruct(images),
-            "samples": model.sample(len(images)),
+            "noise, decoded" if model.posterior.is_point_mass else "samples": (
+                model.sample(len(images))
+            ),
         }
         return plots.image_rows(rows, "Seen, remembered, imagined")

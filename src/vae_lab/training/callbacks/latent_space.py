@@ -18,27 +18,46 @@ PLANE = 2
 ACTIVE_NATS = 0.01
 STEPS = 11
 SPREADS = 2.5
-MAX_ROWS = 16
+MAX_ROWS = 32
+DECODED = 15  # points per axis behind the scatter
+LEAST_REACH = 3.0  # half the width of the plane
 BASE = 0
 
 log = logging.getLogger(__name__)
 
 
+def codes_name(model: Model) -> str:
+    """Return what the codes of images are called: an autoencoder has no posterior."""
+    return "codes" if model.posterior.is_point_mass else "posterior means"
+
+
 class LatentScatter(PictureCallback):
-    """Posterior means coloured by class; more than two dimensions by principal components."""
+    """Codes coloured by class; more than two dimensions by principal components.
+
+    Behind two dimensions stands, faintly, what the plane decodes to.
+    """
 
     name = "latent_scatter"
     description = (
         "**Where validation images lie in latent space**: a point is the mean of an image's "
-        "posterior, coloured by class, though the model never saw the classes. With more than two "
-        "dimensions these are the first two principal components."
+        "posterior, or an autoencoder's code, coloured by class, though the model never saw the "
+        "classes. Behind two dimensions stands what the decoder makes of the plane; of more, these "
+        "are the first two principal components."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Encode the examples."""
-        title = f"Posterior means of {len(images):,} images"
-        means = model.encode(images).mean
-        return plots.latent_scatter(means, labels, title, class_names=self.class_names)
+        name = codes_name(model).capitalize()
+        title = f"{name} of {len(images):,} images"
+        codes = model.encode(images).mean
+        limit = behind = None
+        if model.latent_dim == PLANE:
+            limit = journeys.reach(codes, LEAST_REACH, share=1)
+            centres = plots.plane_coordinates(DECODED, "linear", limit * (1 - 1 / DECODED))
+            behind = model.decode(plots.plane_grid(centres).to(images)).mean
+        return plots.latent_scatter(
+            codes, labels, title, limit, class_names=self.class_names, behind=behind
+        )
 
 
 class LatentUsage(PictureCallback):
@@ -95,7 +114,8 @@ class LatentTraversals(PictureCallback):
     """A row per active dimension, most informative first: one code, changed in that one alone.
 
     Each dimension runs over its mean ± 2.5 standard deviations among the codes of the examples.
-    Without a closed form of the KL, dimensions are ordered by the variance of posterior means.
+    Without a closed form of the KL, dimensions are ordered by the variance of posterior means. More
+    than 32 rows are not drawn, and the title says so.
     """
 
     name = "latent_traversals"
@@ -112,24 +132,30 @@ class LatentTraversals(PictureCallback):
         means, codes = q.mean, q.sample()
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:
-            informative, unit = means.var(0), ""
+            informative, unit = means.var(0), "variance {:.2f}"
         else:
-            informative, unit = kl_per_dim.mean(0)[: model.latent_dim], " nats"
+            informative, unit = kl_per_dim.mean(0)[: model.latent_dim], "{:.2f} nats"
         active = active_units(means)
         order = informative.argsort(descending=True)
-        shown = order[active[order]][:MAX_ROWS].tolist()
-        if not shown:
+        in_use = order[active[order]].tolist()
+        if not in_use:
             return None
         centre, reach = codes.mean(0), SPREADS * codes.std(0)
         values = journeys.straight(centre - reach, centre + reach, STEPS)
         rows = {}
-        for dimension in shown:
+        for dimension in in_use[:MAX_ROWS]:
             z = means[BASE].repeat(STEPS, 1)
             z[:, dimension] = values[:, dimension]
-            rows[f"z{dimension + 1}: {informative[dimension]:.2f}{unit}"] = model.decode(z).mean
+            said = unit.format(informative[dimension].item())
+            rows[f"z{dimension + 1}: {said}"] = model.decode(z).mean
         counts = torch.linspace(-SPREADS, SPREADS, STEPS).tolist()
         columns = [f"{count:+.1f}" if count else "mean" for count in counts]
-        return plots.image_rows(rows, "One latent dimension at a time", columns)
+        title = f"One latent dimension at a time: {len(in_use)} of {model.latent_dim} are active"
+        if len(rows) < len(in_use):
+            title += f", the {len(rows)} most informative are shown"
+        return plots.image_rows(
+            rows, title, columns, "standard deviations of that coordinate from its mean"
+        )
 
 
 class Interpolations(PictureCallback):
@@ -156,8 +182,9 @@ class Interpolations(PictureCallback):
             rows[f"{first} → {last}"] = row
         shares = [f"{share:.0%}" for share in torch.linspace(0, 1, STEPS).tolist()]
         return plots.image_rows(
-            rows, "From each class to the next, in a straight line", ["image", *shares, "image"]
-        )
+            rows, "From each class to the next, in a straight line", ["image", *shares, "image"],
+            "share of the way",
+        )  # fmt: skip
 
 
 @checked
@@ -169,7 +196,7 @@ class Manifold(PictureCallback):
     Args:
         run_dir: the run directory.
         every_n_epochs: epochs from one picture to the next.
-        size: points per axis.
+        size: points per axis; its square is also how many images say how far codes reach.
         spacing: ``linear`` over [−extent, extent], or ``quantile`` of the standard normal.
         extent: half the width of the linear range.
 
@@ -180,7 +207,7 @@ class Manifold(PictureCallback):
     name = "manifold"
     description = (
         "**The latent plane, decoded** on a grid: neighbours look alike, and one image turns into "
-        "another without a break."
+        "another without a break. Of an autoencoder it reaches as far as its codes do."
     )
 
     def __init__(
@@ -192,13 +219,16 @@ class Manifold(PictureCallback):
         extent: Positive,
     ) -> None:
         super().__init__(run_dir, every_n_epochs, num_images=size**2)
-        self.spacing = spacing
-        self.coordinates = plots.plane_coordinates(size, spacing, extent)
+        self.size, self.spacing, self.extent = size, spacing, extent
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the grid."""
         if model.latent_dim != PLANE:
             return None
-        grid = plots.plane_grid(self.coordinates).to(images)
-        title = f"The latent plane, decoded ({self.spacing} spacing)"
-        return plots.manifold(model.decode(grid).mean, self.coordinates, title)
+        spacing, extent = self.spacing, self.extent
+        if model.posterior.is_point_mass:  # no prior says where codes lie
+            spacing, extent = "linear", journeys.reach(model.encode(images).mean, extent)
+        coordinates = plots.plane_coordinates(self.size, spacing, extent)
+        title = f"The latent plane, decoded ({spacing} spacing)"
+        decoded = model.decode(plots.plane_grid(coordinates).to(images)).mean
+        return plots.manifold(decoded, coordinates, title)

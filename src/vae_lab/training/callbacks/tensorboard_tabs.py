@@ -4,11 +4,13 @@ import warnings
 
 import lightning.pytorch as pl
 import torch
+from matplotlib.colors import to_rgb
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from vae_lab.model.contract import Model
 from vae_lab.model.distributions import DiagonalGaussian
+from vae_lab.pictures.colors import CLASS_COLORS
 from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
 
 LEAST_DIMENSIONS = 3
@@ -51,12 +53,16 @@ class Graph(Exhibit[tuple[Reconstruction, Tensor]]):
 
 
 class Projector(Exhibit[tuple[Tensor, Tensor, Tensor]]):
-    """Posterior means with their images as points and their classes as labels."""
+    """Posterior means with their images as points, in the colours of their classes.
+
+    TensorBoard's projector always opens without a colour map, whatever its configuration says, and
+    paints images where they are white. So grey images are ink in the colour of their class.
+    """
 
     name = "projector"
     description = (
         "*Projector* shows the posterior means of validation images as points that wear their "
-        "images. **Color by: label** colours the classes; *PCA*, *UMAP* and *t-SNE* choose the "
+        "images, grey ones in the colour of their class; *PCA*, *UMAP* and *t-SNE* choose the "
         "projection; a click on a point lists its nearest neighbours. Of a latent space with less "
         "than three dimensions the missing ones are 0."
     )
@@ -71,8 +77,25 @@ class Projector(Exhibit[tuple[Tensor, Tensor, Tensor]]):
         missing = max(0, LEAST_DIMENSIONS - means.shape[1])
         for logger in tensorboards(trainer):
             names = [self.class_names[int(label)] for label in labels]
-            logger.log_embedding(pad(means.float(), (0, missing)), names, images)
+            sprites = in_class_colors(images.float(), labels)
+            logger.log_embedding(pad(means.float(), (0, missing)), names, sprites)
             logger.experiment.add_text("projector", self.description, step)
+
+
+def in_class_colors(images: Tensor, labels: Tensor) -> Tensor:
+    """Return grey images as ink on white, in the colours of their classes; others as they are.
+
+    Args:
+        images: in [0, 1], (N, C, H, W).
+        labels: class of each, (N,).
+
+    Returns:
+        (N, 3, H, W), or ``images``.
+    """
+    if images.shape[1] != 1:
+        return images
+    colors = torch.tensor([to_rgb(color) for color in CLASS_COLORS])[labels % len(CLASS_COLORS)]
+    return 1 - images * (1 - colors[:, :, None, None])
 
 
 class PosteriorHistograms(Exhibit[dict[str, Tensor]]):
