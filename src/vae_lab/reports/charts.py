@@ -15,6 +15,7 @@ from vae_lab.pictures.colors import CLASS_COLORS
 from vae_lab.reports import words
 from vae_lab.reports.frame import LATENT_DIM, RATE, RECONSTRUCTION, Frame, Setting
 from vae_lab.reports.statistics import Estimate, Point, pareto_front
+from vae_lab.runs.durations import MINUTE
 from vae_lab.runs.overrides import Value
 
 MARKERS = "osD^vP*Xhd"
@@ -247,7 +248,7 @@ def wall_time(frame: Frame, title: str) -> Figure:
     names = words.short_names(frame.keys)
     timed = [(e.mean, s) for s in frame.settings if (e := s.estimate(words.SECONDS)) is not None]
     timed = sorted(timed, key=lambda item: item[0])[-MOST_BARS:]
-    unit, size = ("minutes", words.MINUTE) if timed[-1][0] > 2 * words.MINUTE else ("seconds", 1)
+    unit, size = ("minutes", MINUTE) if timed[-1][0] > 2 * MINUTE else ("seconds", 1)
     labels = [words.show_values(setting.values, names) or "run" for _, setting in timed]
     figure = _figure(7.5, 1.5 + 0.28 * len(timed), title)
     axes = figure.add_subplot()
