@@ -95,7 +95,9 @@ def _length(cfg: DictConfig, done: int) -> str:
     epochs, time = _value(cfg, "trainer.max_epochs"), _value(cfg, "trainer.max_time")
     steps = _value(cfg, "trainer.max_steps")
     devices = _value(cfg, "trainer.devices")
-    length = [f"{epochs} epochs"] if isinstance(epochs, int) and epochs >= 0 else []
+    length = []
+    if isinstance(epochs, int) and epochs >= 0:
+        length.append("1 epoch" if epochs == 1 else f"{epochs} epochs")
     length += [f"{done} of them done"] if done else []
     length += [f"at most {steps} steps"] if isinstance(steps, int) and steps >= 0 else []
     length += [f"at most {time}"] if time else []
