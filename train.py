@@ -3,13 +3,14 @@
 import hydra
 from omegaconf import DictConfig
 
-from vae_lab.runs import sweeps
+from vae_lab.runs import opening, sweeps
 from vae_lab.runs.signals import INTERRUPTED
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """Compose the experiment from ``conf/`` and run it."""
+    opening.announce(cfg)
     from vae_lab.training.train import train  # noqa: PLC0415 - keeps --help and --cfg free of torch
 
     return train(cfg)

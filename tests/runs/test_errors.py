@@ -1,6 +1,7 @@
 """What the user can mend is one line; anything else keeps its traceback."""
 
 import sys
+import warnings
 
 import pytest
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -41,3 +42,9 @@ def test_an_error_without_words_is_named_and_lightning_is_not_needed(monkeypatch
     monkeypatch.delitem(sys.modules, "lightning.fabric.utilities.exceptions")
     assert errors.is_users(OSError())
     assert errors.in_one_line(OSError()) == "error: OSError"
+
+
+def test_a_warning_is_told_in_one_line_too():
+    with errors.told_in_one_line():
+        shown = warnings.formatwarning("so\n  much", UserWarning, "file.py", 1, "its(source)")
+    assert shown == "warning: so much\n"

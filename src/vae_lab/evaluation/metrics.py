@@ -88,7 +88,7 @@ class Metric:
 METRICS = (
     Metric(
         name="nll",
-        meaning="−log p(x) by importance sampling, `evaluation.num_samples` samples (default 100)",
+        meaning="−log p(x) by importance sampling",
         splits=("test", "evaluation"),
         unit=NATS,
         better="lower",

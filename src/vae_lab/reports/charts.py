@@ -14,6 +14,7 @@ from vae_lab.pictures.colors import CLASS_COLORS
 from vae_lab.reports import drawing, words
 from vae_lab.reports.frame import LATENT_DIM, RATE, RECONSTRUCTION, Frame, Setting
 from vae_lab.reports.statistics import Estimate, Point, pareto_front
+from vae_lab.runs.durations import MINUTE
 from vae_lab.runs.overrides import Value
 
 MARKERS = "osD^vP*Xhd"
@@ -254,7 +255,7 @@ def _wall_time(frame: Frame) -> list[tuple[str, Figure]]:
         return []
     title = "Wall time"
     timed = sorted(timed, key=lambda item: item[0])[-MOST_BARS:]
-    unit, size = ("minutes", words.MINUTE) if timed[-1][0] > 2 * words.MINUTE else ("seconds", 1)
+    unit, size = ("minutes", MINUTE) if timed[-1][0] > 2 * MINUTE else ("seconds", 1)
     names = words.short_names(frame.keys)
     named = [words.show_uncommon(frame, setting) or words.show_values(setting.values, names)
              for _, setting in timed]  # fmt: skip

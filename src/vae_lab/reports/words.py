@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from vae_lab.evaluation.metrics import METRICS, NATS, metric
 from vae_lab.reports.frame import Frame, Setting
 from vae_lab.reports.statistics import Estimate
+from vae_lab.runs import durations
 from vae_lab.runs.overrides import Value
 
-MINUTE, HOUR = 60, 3600
 NOTHING = "–"
 TEST_NLL, EVALUATION_NLL = "test/nll", "evaluation/nll"
 SECONDS = "seconds"
@@ -68,11 +68,7 @@ def show_estimate(estimate: Estimate | None) -> str:
 
 def show_seconds(seconds: float | None) -> str:
     """Return a time in the unit that suits it."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.1f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
+    return NOTHING if seconds is None else durations.show_seconds(seconds)
 
 
 def samples(frame: Frame, name: str) -> str:

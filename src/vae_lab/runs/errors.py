@@ -8,7 +8,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.extras import MissingExtraError
-from vae_lab.runs.streams import degrade
+from vae_lab.runs.streams import degrade, warn_in_one_line
 
 USER_ERRORS = (
     ValueError,
@@ -40,12 +40,14 @@ def in_one_line(error: BaseException) -> str:
 def told_in_one_line() -> Iterator[None]:
     """End the program with one line where the user can mend what went wrong.
 
-    It goes around a function too, as a decorator. What a terminal cannot show is no error.
+    It goes around a function too, as a decorator. What a terminal cannot show is no error, and a
+    warning is one line too.
 
     Raises:
         SystemExit: in place of an error that the user can mend.
     """
     degrade()
+    warn_in_one_line()
     try:
         yield
     except Exception as error:

@@ -38,7 +38,7 @@ from vae_lab.runs.agreement import agreed
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.launch import check_places
 from vae_lab.runs.moment import is_of_the_moment
-from vae_lab.runs.overrides import quoted
+from vae_lab.runs.overrides import parse, quoted, varied
 from vae_lab.runs.rundir import DONE, RunDir
 from vae_lab.runs.signals import INTERRUPTED, stop_handlers
 from vae_lab.runs.strict_callback import StrictCallback
@@ -65,6 +65,14 @@ EXTRAS = (
 def is_sweep() -> bool:
     """Tell whether this process runs the job of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def job_label(run: RunDir) -> str:
+    """Return what tells a job from the others of its sweep, for the lines that it prints."""
+    lines = run.overrides()
+    keys = varied(run.path, parse(lines))
+    told = [line for line in lines if line.lstrip("+").partition("=")[0] in keys]
+    return ",".join(told) or run.name
 
 
 def job_directory(overrides: str) -> str:

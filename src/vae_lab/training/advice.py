@@ -4,6 +4,8 @@ import logging
 import threading
 import warnings
 
+from vae_lab.runs.streams import warn_in_one_line
+
 # Lightning's advice that does not fit, and a deprecation inside it: data lie in memory, checkpoints
 # are replaced on purpose, and the module's hook precedes the data module's on purpose.
 UNWANTED_WARNINGS = (
@@ -25,7 +27,8 @@ TALKING = (
 
 
 def quieten() -> None:
-    """Silence advice that does not fit this program."""
+    """Silence advice that does not fit this program; any other warning is one line."""
+    warn_in_one_line()
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in TALKING:

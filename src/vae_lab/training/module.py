@@ -86,6 +86,11 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         return with_suffix(name, self._suffix)
 
     @property
+    def estimates_nll(self) -> bool:
+        """Whether testing estimates log p(x), with ``nll_samples`` samples for each image."""
+        return self._is_likelihood and self.objective.compared_by == "elbo"
+
+    @property
     def epoch(self) -> float:
         """Epochs done at the start of the training step in progress, or of the last one."""
         done = self.trainer.global_step
@@ -149,7 +154,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Score one batch of test images, importance-sampled log-likelihood included."""
         bound = self._bound(batch)
         metrics = self._metrics(bound, self._terms(bound))
-        if self._is_likelihood and "elbo" in bound.parts:
+        if self.estimates_nll:
             x = self._images(batch)
             estimate = importance_sample(self.model, x, self.nll_samples)
             metrics["nll"] = -estimate.log_px.mean()

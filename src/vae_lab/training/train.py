@@ -18,7 +18,8 @@ from torch.distributed import DistError
 
 from vae_lab.evaluation.information import information
 from vae_lab.evaluation.metrics import metric
-from vae_lab.runs import environment, errors, launch, overrides, sweeps, terminal
+from vae_lab.evaluation.published import standing
+from vae_lab.runs import environment, errors, launch, opening, overrides, sweeps, terminal
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.lock import LockedError
 from vae_lab.runs.rundir import DONE, RunDir
@@ -106,6 +107,7 @@ def _train(run: RunDir, experiment: Experiment, is_resumed: bool) -> float | Non
         if experiment.config.resume:
             launch.keep_changes(run, HydraConfig.get().overrides.task)
         _claim(run, experiment)
+        _announce_sizes(run, experiment)
     metrics = _run(run, experiment, checkpoint)
     return metrics.get(experiment.compared_by)
 
@@ -136,8 +138,29 @@ def _run(run: RunDir, experiment: Experiment, checkpoint: Path | None) -> dict[s
             with contextlib.suppress(OSError):
                 run.write_summary(summary)
             if not sweeps.is_sweep():
-                terminal.print_outcome(run, summary)
+                terminal.print_outcome(run, summary, _published(experiment))
     return metrics
+
+
+def _announce_sizes(run: RunDir, experiment: Experiment) -> None:
+    splits, trainer = experiment.datamodule.splits, experiment.trainer
+    images = {"training": len(splits["train"]), "validation": len(splits["val"])}
+    hardware = environment.hardware(trainer.strategy.root_device, trainer.world_size)
+    opening.announce_sizes(run, _parameters(experiment), images, hardware)
+
+
+def _parameters(experiment: Experiment) -> int:
+    return sum(p.numel() for p in experiment.module.parameters())
+
+
+def _published(experiment: Experiment) -> str | None:
+    """Return what was published that the test NLL may be seen beside."""
+    claim, data = experiment.config.published, experiment.datamodule
+    if not data.is_mnist or data.pixels != "binary":
+        return None
+    if claim is not None:
+        return f"{claim.nll} published, with K = {claim.num_samples}"
+    return standing(data.binarization, experiment.module.model.num_groups > 1)
 
 
 def _has_lost_a_process(error: Exception) -> bool:
@@ -205,7 +228,7 @@ def _summarise(run: RunDir, experiment: Experiment, metrics: dict[str, float]) -
         "steps": trainer.global_step,
         "training_seconds": stopwatch.elapsed,
         "images_per_second": stopwatch.images / stopwatch.elapsed if stopwatch.elapsed else 0.0,
-        "parameters": sum(p.numel() for p in experiment.module.parameters()),
+        "parameters": _parameters(experiment),
         "nll_samples": cfg.evaluation.num_samples,
         "binarization": experiment.datamodule.binarization,
         "seed": cfg.seed,

@@ -12,7 +12,8 @@ from lightning.pytorch.callbacks import Checkpoint, Timer
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.signals import Handler, stop_handlers
 
-NOTICE = b"\nstopping after this step; press Ctrl-C again to stop at once\n"
+NOTICE = b"stopping after this step; press Ctrl-C again to stop at once\n"
+CLEAR_LINE = b"\r\x1b[2K"  # of a terminal: the bar, and the ^C in it
 STDERR = 2
 
 
@@ -120,7 +121,8 @@ class LastCheckpoint(Checkpoint):
             self._stop()
         self._signal = number
         if self._speaks:
-            os.write(STDERR, NOTICE)  # print() is not safe in a signal handler
+            # print() is not safe in a signal handler
+            os.write(STDERR, (CLEAR_LINE if os.isatty(STDERR) else b"\n") + NOTICE)
 
     def _stop(self) -> None:
         """Call the handler from before training, and go on if it returns; without one, raise."""
