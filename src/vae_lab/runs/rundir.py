@@ -365,6 +365,10 @@ class RunDir:
             )
         return frames
 
+    def frames_by_step(self) -> dict[int, Path]:
+        """Return the frames of the film by training step, in order; nothing if none were kept."""
+        return {int(path.stem.rpartition("_")[2]): path for path in self._frames()}
+
     def _frames(self) -> list[Path]:
         return sorted(self.frames_folder.glob("step_*.png"))
 
