@@ -139,7 +139,8 @@ class ExploredRun:
         x = to_float(image)
         q = self.model.encode(x)
         distance = (self.means - q.mean).norm(dim=1).masked_fill(is_given, torch.inf)
-        neighbours = distance.topk(min(NEIGHBOURS, len(distance)), largest=False).indices
+        others = len(distance) - int(is_given.sum())
+        neighbours = distance.topk(min(NEIGHBOURS, others), largest=False).indices
         answer: dict[str, Any] = {
             "mean": q.mean[0].tolist(),
             "image": _base64(self.decode(q.mean)),
