@@ -8,6 +8,7 @@ python scripts/generate.py runs/<run> --reconstruct test
 import argparse
 import io
 import sys
+from itertools import chain, count
 from pathlib import Path
 
 import torch
@@ -52,14 +53,28 @@ def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Ima
     return plots.image_grid(trained.sample(num, temperature, seed), title)
 
 
-def reconstruction(trained: TrainedVAE, run: RunDir, split: Split, count: int) -> Image.Image:
+def reconstruction(trained: TrainedVAE, run: RunDir, split: Split, num: int) -> Image.Image:
     """Show images of a split over their reconstructions."""
     data = run.open_data("test" if split == "test" else "fit")
-    images = data.images(split, count)
+    images = data.images(split, num)
     if not len(images):
         raise ValueError(f"this run has no {split} images")
     rows = {f"{split} images": images, "reconstructions": trained.reconstruct(images)}
     return plots.image_rows(rows, f"Reconstructions of {split} images")
+
+
+def free_path(output: Path | None, images: Path) -> Path:
+    """Return where the picture goes, so that none is lost: generated.png, generated_2.png, ….
+
+    Raises:
+        ValueError: if the user named a file that is there.
+    """
+    if output is not None:
+        if output.exists():
+            raise ValueError(f"{output} is there already; delete it or give another --output")
+        return output
+    names = chain(["generated"], (f"generated_{number}" for number in count(2)))
+    return next(path for name in names if not (path := images / f"{name}.png").exists())
 
 
 def encoded(picture: Image.Image, suffix: str) -> bytes:
@@ -101,11 +116,12 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, metavar="T",
                         help="with --num: times the prior's standard deviation (1)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
-    parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png")
+    parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png, "
+                        "numbered if there is one")  # fmt: skip
     trust.add_option(parser)
     arguments = parser.parse_args(_joined(sys.argv[1:]))
     run = RunDir(arguments.run, arguments.trust)
-    output = arguments.output or run.images / "generated.png"
+    output = free_path(arguments.output, run.images)
 
     if arguments.temperature is not None and arguments.num is None:
         raise ValueError("--temperature goes with --num: it changes what is sampled")
@@ -116,7 +132,7 @@ def main() -> None:
         temperature = 1.0 if arguments.temperature is None else arguments.temperature
         picture = samples(trained, arguments.num, temperature, arguments.seed)
     else:
-        picture = reconstruction(trained, run, arguments.reconstruct, count=10)
+        picture = reconstruction(trained, run, arguments.reconstruct, num=10)
     write_atomically(output, encoded(picture, output.suffix))
     print(output)
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.62, 0.45), (0.52, 0.65), (0.45, 0.85)]
 DESK = {"viewport": {"width": 1360, "height": 900}}
-TALL = {"viewport": {"width": 1100, "height": 1120}}
+WIDE = {"viewport": {"width": 1440, "height": 1000}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 
 
@@ -44,6 +44,7 @@ def prepare(page: Page) -> None:
     page.wait_for_selector("article[data-latency]")
     box = page.locator(".plane").first.bounding_box() or {}
     page.mouse.click(box["x"] + 0.27 * box["width"], box["y"] + 0.28 * box["height"])
+    wait_until_settled(page)  # a dot there is encoded
     page.get_by_role("button", name="A here").click()
     draw_seven(page)
     page.mouse.move(5, 5)
@@ -79,7 +80,7 @@ def main() -> None:
         path = shutil.which("chromium")
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         if arguments.compare:
-            take(browser, arguments.address, "explorer_compare", False, **TALL)
+            take(browser, arguments.address, "explorer_compare", False, **WIDE)
             return
         take(browser, arguments.address, "explorer", True, **DESK, color_scheme="light")
         take(browser, arguments.address, "explorer_dark", True, **DESK, color_scheme="dark")

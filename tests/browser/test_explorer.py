@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,33 @@ from script_runner import run_script
 from vae_lab.data import ImageDataModule
 from vae_lab.explorer import standalone
 from vae_lab.explorer.explored import ExploredRun
+from vae_lab.explorer.frames import Frame
+
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "explorer.png"  # any picture
+CORNER = {"x": 45, "y": 45}  # of the plane, where no dot is
+
+MIDDLE_OF_THE_MARK = """canvas => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    let [count, x, y] = [0, 0, 0];
+    for (let i = 0; i < width * height; i++) {
+        const [red, green, blue] = data.subarray(4 * i, 4 * i + 3);
+        if (Math.abs(red - 168) + Math.abs(green - 24) + Math.abs(blue - 1) > 12) continue;
+        [count, x, y] = [count + 1, x + i % width, y + Math.floor(i / width)];
+    }
+    return [x / count, y / count];
+}"""
+
+
+def point_at_a_dot(page):
+    """Move the mouse over the plane until a dot is below it; return its number."""
+    for step in range(100):
+        plane(page).hover(position={"x": 200 + step, "y": 330})
+        if plane(page).get_attribute("title"):
+            break
+    page.wait_for_selector(".dot[data-digit]")
+    wait_until_settled(page)
+    return int(page.locator(".dot").get_attribute("data-digit"))
 
 
 def test_moving_the_mouse_decodes_the_point_below_it(explore, one, trained):
@@ -38,10 +66,51 @@ def test_a_click_holds_the_point_and_another_lets_it_go(explore, one):
     plane(page).hover(position={"x": 400, "y": 300})
     assert coordinates(page) == held
     assert page.locator(".held").is_visible()
-    plane(page).click(position={"x": 300, "y": 300})
+    plane(page).click(position=CORNER)
     plane(page).hover(position={"x": 400, "y": 300})
     assert coordinates(page) != held
     assert not page.locator(".held").is_visible()
+
+
+def test_a_dot_shows_its_image_and_a_click_gives_it_to_the_run(explore, one, trained):
+    page = explore(one)
+    digit = point_at_a_dot(page)
+    assert coordinates(page) == pytest.approx(trained.means[digit].tolist(), abs=0.15)
+    assert (shown(page, ".original") == trained.originals[digit, 0].numpy()).all()
+    decoded = trained.decode(trained.means[digit : digit + 1])[0, 0].numpy()
+    wait_until(lambda: np.abs(shown(page, ".decoded-dot") - decoded).max() <= 2)
+    name = trained.class_names[trained.labels[digit]]
+    assert f"({name})" in page.locator(".which").inner_text()
+    assert plane(page).get_attribute("title") == name
+
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_selector(".explained:not([hidden])")
+    assert coordinates(page) == pytest.approx(trained.means[digit].tolist(), abs=1e-3)
+    distance = (trained.means - trained.means[digit]).norm(dim=1)
+    nearest = distance.argsort()[1:9]
+    strip = shown(page, ".neighbours").reshape(28, 8, 28)
+    for place, other in enumerate(nearest):
+        assert (strip[:, place] == trained.originals[other, 0].numpy()).all()
+    names = [trained.class_names[trained.labels[other]] for other in nearest]
+    assert page.locator(".near-classes li").all_inner_texts() == names
+    page.mouse.down()
+    page.mouse.up()
+    assert not page.locator(".held").is_visible()  # the same dot again lets go
+
+
+def test_a_word_tells_what_the_ellipse_is_and_the_cursor_leaves_it_to_be_seen(explore, one):
+    page = explore(one)
+    draw_seven(page)
+    box = plane(page).bounding_box()
+    x, y = (  # of the posterior mean, from what the page has drawn there in the colour of its mark
+        box[side] + place
+        for side, place in zip("xy", plane(page).evaluate(MIDDLE_OF_THE_MARK), strict=True)
+    )
+    page.mouse.move(x, y)
+    assert "two standard deviations" in plane(page).get_attribute("title")
+    page.mouse.move(box["x"] + CORNER["x"], box["y"] + CORNER["y"])
+    assert not plane(page).get_attribute("title")
 
 
 def test_a_slider_moves_one_latent(explore, one, trained):
@@ -102,6 +171,42 @@ def test_a_test_digit_can_be_taken_instead(explore, one, trained):
     assert (trained.originals[:, 0] == given).flatten(1).all(1).any()
 
 
+def test_what_is_decoded_stays_in_view_and_each_selector_at_its_axis(explore, serve, others):
+    for width in (1360, 390):
+        page = explore(serve(others[0]), viewport={"width": width, "height": 700})
+        below = page.get_by_label("Horizontal axis").bounding_box()
+        box = plane(page).bounding_box()
+        assert below["y"] + below["height"] <= box["y"] + box["height"] + 1
+        slider = page.locator(".sliders input").last
+        slider.scroll_into_view_if_needed()
+        slider.press("ArrowRight")
+        assert page.evaluate("scrollY") > 0
+        decoded = page.locator(".decoded").bounding_box()
+        assert 0 <= decoded["y"] <= 700 - decoded["height"]
+
+
+def test_the_pad_and_what_three_runs_make_of_it_are_seen_at_once(explore, three):
+    page = explore(three, viewport={"width": 1440, "height": 900})
+    draw_seven(page)
+    for part in ("#pad", ".given", ".reconstruction", ".neighbours"):
+        for place in page.locator(part).all():
+            box = place.bounding_box()
+            assert 0 <= box["y"] <= 900 - box["height"], part
+
+
+def test_the_pictures_that_a_run_kept_are_seen_by_epoch(explore, serve, trained, monkeypatch):
+    epochs = range(1, 4)
+    monkeypatch.setattr(trained, "frames", [
+        Frame(PICTURE, 100 * epoch, epoch, -200.0 + epoch) for epoch in epochs
+    ])  # fmt: skip
+    page = explore(serve(trained))
+    page.get_by_text("How it was learned").click()
+    page.get_by_text("epoch 3, bound −197.0 nats").wait_for()
+    page.get_by_label("Epoch").press("ArrowLeft")
+    page.get_by_text("epoch 2, bound −198.0 nats").wait_for()
+    assert page.locator(".film img").evaluate("image => image.naturalWidth") > 0
+
+
 def test_an_interpolation_between_two_points_is_picked_and_played(explore, one, trained):
     page = explore(one)
     page.get_by_role("button", name="Pick two points").click()
@@ -134,8 +239,8 @@ def test_three_runs_are_compared_on_the_same_input(explore, three, trained, othe
     assert (shown(page, ".given", 0) == shown(page, ".given", 2)).all()
     bounds = [page.locator(".bound").nth(i).is_visible() for i in range(3)]
     assert bounds == [True, True, False]  # the third is an autoencoder
-    plane(page).click()
-    plane(page).click(position={"x": 100, "y": 100})
+    plane(page).click(position=CORNER)
+    plane(page).hover(position={"x": 100, "y": 100})
     for card, run in enumerate((trained, *others)):
         assert_decoded(page, run, card)
     np.testing.assert_allclose(coordinates(page, 0), coordinates(page, 2), atol=1e-3)
@@ -143,7 +248,7 @@ def test_three_runs_are_compared_on_the_same_input(explore, three, trained, othe
 
 def test_the_command_makes_the_image_that_is_shown(explore, one, tmp_path):
     page = explore(one)
-    plane(page).click(position={"x": 150, "y": 450})
+    plane(page).click(position=CORNER)
     command = page.locator(".command").inner_text()
     python, script, *arguments = shlex.split(command)
     assert (python, script) == ("python", "scripts/generate.py")
@@ -183,6 +288,8 @@ def test_everything_can_be_done_with_the_keyboard_alone(explore, one, trained):
     page.wait_for_selector("#play.playing")
     page.keyboard.press("p")
     page.wait_for_selector("#play:not(.playing)")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".explained:not([hidden])")
     tab_to(".sliders input")
     before = coordinates(page)
     page.keyboard.press("ArrowRight")
@@ -262,6 +369,8 @@ def test_the_page_without_a_server_moves_slides_and_plays(explore, trained, othe
     path.write_text(standalone.page([trained, others[0]]))
     page = explore(path.as_uri())
     assert not page.locator("#drawing").is_visible()
+    assert "Drawing" in page.locator("#embedded-note").inner_text()  # says why
+    assert "sliders" in page.locator("#embedded-note").inner_text()
     for x, y in ((150, 150), (301, 222), (222, 343)):
         plane(page).hover(position={"x": x, "y": y})
         wanted = coordinates(page)

@@ -51,7 +51,7 @@ def test_the_page_and_each_of_its_files_is_served(client):
         "/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "/static/", "/.hydra/config.yaml",
         "//etc/passwd", "/%2fetc%2fpasswd", "/docs", "/openapi.json", "/api",
         "/api/runs/2/digits", "/api/runs/-1/digits", "/api/runs/0/digits/2000",
-        "/api/runs/0/digits/-1",
+        "/api/runs/0/digits/-1", "/api/runs/0/frames/0",
     ],
 )  # fmt: skip
 def test_nothing_else_is_served(client, path):

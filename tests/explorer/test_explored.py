@@ -108,13 +108,18 @@ def test_decoding_gives_the_models_images_as_bytes(run_of):
     assert (images.float() / 255 - expected).abs().max() <= 0.5 / 255 + 1e-6
 
 
+def drawing():
+    """An image that is none of the test images."""
+    return (128 * torch.eye(28, dtype=torch.uint8))[None, None]
+
+
 def test_encoding_gives_the_models_posterior_and_bound(run_of):
     run = run_of("latent_dim=2")
-    x = (run.originals[:1] > 127).float()
+    x = (drawing() > 127).float()
     with torch.no_grad():
         q = run.model.encode(x)
         draw = run.model.draw(x, 4000)
-    found = run.encode(pixels_of(run))
+    found = run.encode(drawing().numpy().tobytes())
     torch.testing.assert_close(torch.tensor(found["mean"]), q.mean[0])
     torch.testing.assert_close(
         torch.tensor(found["covariance"]).reshape(2, 2), q.variance[0].diag()
@@ -125,6 +130,17 @@ def test_encoding_gives_the_models_posterior_and_bound(run_of):
     assert found["kl"] == pytest.approx(draw.kl.item(), rel=1e-4)
     error = 4 * draw.log_px.std().item() / 64**0.5
     assert found["reconstruction"] == pytest.approx(draw.log_px.mean().item(), abs=error)
+
+
+@pytest.mark.parametrize("data", ["binarization=static", "binarization=none"])
+def test_a_test_image_lies_on_its_dot_and_the_others_nearest_to_it_are_named(run_of, data):
+    run = run_of("latent_dim=5", f"data.{data}")
+    found = run.encode(pixels_of(run, 3))
+    torch.testing.assert_close(torch.tensor(found["mean"]), run.means[3])
+    distance = (run.means - run.means[3]).norm(dim=1)
+    assert found["neighbours"] == distance.argsort()[1:9].tolist()
+    images = base64.b64decode(found["neighbour_images"])
+    assert images == run.originals[found["neighbours"]].numpy().tobytes()
 
 
 def test_the_same_drawing_has_the_same_bound_and_leaves_random_numbers_alone(run_of):

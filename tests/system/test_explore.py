@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from explorable_runs import SMALL, write_run
@@ -68,6 +70,70 @@ def test_a_page_that_cannot_be_written_is_refused(run, tmp_path):
     taken = tmp_path / "taken"
     taken.write_text("a file where a folder should be")
     assert str(taken) in refusal_of("explore", run, "--static", taken / "page.html")
+
+
+@pytest.fixture
+def runs(run, tmp_path, monkeypatch):
+    """Two runs below the current folder, the newer one first."""
+    monkeypatch.chdir(tmp_path)
+    folders = [Path("runs") / name for name in ("old", "new")]
+    for moment, folder in enumerate(folders):
+        shutil.copytree(run, folder)
+        (folder / "summary.json").write_text("{}")
+        for path in folder.rglob("*"):
+            os.utime(path, (moment, moment))
+    return [str(folder) for folder in reversed(folders)]
+
+
+def answer_at_a_terminal(monkeypatch, *answers):
+    """Let ``answers`` be typed; afterwards the input ends."""
+    left = list(answers)
+
+    def type_one(_):
+        if not left:
+            raise EOFError
+        return left.pop(0)
+
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", type_one)
+
+
+def test_without_a_terminal_what_could_be_shown_is_listed(runs, capsys):
+    with pytest.raises(SystemExit) as ending:
+        run_script("explore", "--static", "page.html")
+    assert ending.value.code == 2
+    assert capsys.readouterr().out.split("\n") == [*runs, "example", ""]
+
+
+def test_at_a_terminal_one_run_or_several_are_chosen_from_the_newest(runs, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(
+        "vae_lab.explorer.explored.open_runs", lambda paths, _: chosen.append(paths) or []
+    )
+    monkeypatch.setattr("vae_lab.explorer.standalone.page", lambda explored: "")
+    answer_at_a_terminal(monkeypatch, "7", "one", "0", "2 1")
+    run_script("explore", "--static", "page.html")
+    answer_at_a_terminal(monkeypatch, "")
+    run_script("explore", "--static", "page.html")
+    assert chosen == [[Path(runs[1]), Path(runs[0])], [Path(runs[0])]]
+    answer_at_a_terminal(monkeypatch)
+    with pytest.raises(SystemExit):
+        run_script("explore", "--static", "page.html")
+
+
+def test_before_the_first_training_the_example_is_offered_and_opens_anywhere(
+    tmp_path, mnist_root, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VAE_LAB_DATA", str(mnist_root))
+    answer_at_a_terminal(monkeypatch, "1")
+    run_script("explore", "--static", "page.html")
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "runs/ holds no trained run yet; example ships with vae-lab.\n  1  example"
+    )
+    assert '"name": "example"' in Path("page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("options", "words"), [

@@ -81,6 +81,19 @@ def test_what_cannot_be_drawn_is_refused(arguments, words, flat):
     assert not (flat / "images").exists()
 
 
+def test_no_picture_is_lost(flat):
+    for _ in range(3):
+        run_script("generate", flat, "--num", "1")
+    assert {path.name for path in (flat / "images").iterdir()} == {
+        "generated.png", "generated_2.png", "generated_3.png"
+    }  # fmt: skip
+    taken = flat / "images" / "generated.png"
+    before = taken.read_bytes()
+    said = refusal_of("generate", flat, "--num", "4", "--output", taken)
+    assert f"{taken} is there already" in said
+    assert taken.read_bytes() == before
+
+
 def test_a_split_without_images_is_refused(tmp_path, mnist_root, monkeypatch):
     monkeypatch.setenv("VAE_LAB_DATA", str(mnist_root))
     run = write_run(tmp_path / "run", *SMALL, "data.val_size=0")

@@ -5,8 +5,9 @@
 ``GET /api/explorer``                       the runs, and the classes
 ``GET /api/runs/{run}/digits``              posterior means, float32, then classes, one byte each
 ``GET /api/runs/{run}/digits/{digit}``      a test image, one byte per pixel and channel
+``GET /api/runs/{run}/frames/{frame}``      a frame of the film of learning, a PNG
 ``POST /api/runs/{run}/decode``             ``{"z": [[…], …]}`` → E[x|z], likewise
-``POST /api/runs/{run}/encode``             ``{"pixels": "…"}`` → q(z|x), reconstruction, ELBO
+``POST /api/runs/{run}/encode``             ``{"pixels": "…"}`` → q(z|x), ELBO, neighbours
 ==========================================  ====================================================
 
 Malformed input is answered with 422 and the field that is wrong.
@@ -61,6 +62,11 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
     @app.get("/api/runs/{run}/digits/{digit}")
     async def original(run: int, digit: int) -> Response:
         return _binary(_choose(_choose(explored, run).originals, digit).numpy().tobytes())
+
+    @app.get("/api/runs/{run}/frames/{frame}")
+    async def frame(run: int, frame: int) -> Response:
+        path = _choose(_choose(explored, run).frames, frame).path
+        return Response(path.read_bytes(), media_type="image/png")
 
     @app.post("/api/runs/{run}/decode")
     async def decode(run: int, latents: Latents) -> Response:

@@ -1,7 +1,6 @@
 """A run as the explorer sees it: what to show of it, and what to compute when asked."""
 
 import base64
-import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from torch.distributions import Distribution
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
+from vae_lab.explorer.axes import latent_axes
+from vae_lab.explorer.frames import kept_frames
 from vae_lab.model.contract import Draw
 from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
@@ -25,10 +26,7 @@ DIGITS = 2000  # test images shown on the plane
 BATCH = 500
 ELBO_SAMPLES = 64
 NOISE_SEED = 0
-PRIOR_EXTENT = 3.0  # standard deviations of the prior that are shown at least
-TAIL = 0.001  # share of the codes that may lie outside on either side
-MARGIN = 1.05
-PLANE = 2
+NEIGHBOURS = 8
 MOST_RUNS = 4
 
 
@@ -46,6 +44,7 @@ class ExploredRun:
         means: its posterior mean, float32 (N, D).
         originals: its pixels before binarisation, bytes (N, C, H, W).
         class_names: what the classes are called.
+        frames: those of the film of learning, where one was kept.
 
     Raises:
         FileNotFoundError: if ``run_dir`` is no run, or its checkpoint or its data are missing.
@@ -62,6 +61,7 @@ class ExploredRun:
             )
         data = run.open_data("test")
         images = data.images("test", DIGITS)
+        self._seen = to_bytes(images)
         self.model = model
         self.is_autoencoder = model.posterior.is_point_mass
         self.labels = data.splits["test"].labels[:DIGITS].to(torch.uint8)
@@ -71,6 +71,7 @@ class ExploredRun:
         if not self.means.isfinite().all():
             raise ValueError(f"the encoder of {run_dir} returns numbers that are not finite")
         self.class_names = list(data.class_names)
+        self.frames = kept_frames(run)
         self._noun = "digit" if data.is_mnist else "image"
         self._pixels: Pixels = data.pixels
         self._run_dir, self._trusted = run_dir, trusted
@@ -106,42 +107,9 @@ class ExploredRun:
             "importance_unit": "variance" if self._rate is None else "nats",
             "order": order,
             "active": active_units(self.means).tolist(),
-            "axes": self.axes(order),
+            "axes": latent_axes(self.means, order, self.is_autoencoder),
+            "frames": [frame.describe() for frame in self.frames],
         }
-
-    def axes(self, order: list[int]) -> list[dict[str, Any]]:
-        """Return the axes to choose from; the first two span the plane that is shown first.
-
-        On an axis, z lies at ``direction`` · z − ``offset``; ``latent`` is the number of the latent
-        that it follows, from 0. All ranges have the same length, so that every plane is a square.
-        Beyond two latents the first two principal components come first, then the latents in
-        ``order``.
-        """
-        count = self.model.latent_dim
-        shown = sorted(order) if count <= PLANE else order
-        directions, names = torch.eye(count)[shown], [f"z{_subscript(d + 1)}" for d in shown]
-        offsets = torch.zeros(count)
-        latents: list[int | None] = [*shown]
-        if count > PLANE:
-            mean, components, shares = plots.principal_components(self.means)
-            directions = torch.cat([components[:PLANE], directions])
-            offsets = torch.cat([components[:PLANE] @ mean, offsets])
-            names = [f"PC {i + 1} ({shares[i]:.0%})" for i in range(PLANE)] + names
-            latents = [None] * PLANE + latents
-        ranges = [self._range(values) for values in (self.means @ directions.T - offsets).T]
-        half = MARGIN * max(high - low for low, high in ranges) / 2
-        return [
-            {
-                "name": name,
-                "latent": latent,
-                "direction": direction.tolist(),
-                "offset": offset.item(),
-                "range": [(low + high) / 2 - half, (low + high) / 2 + half],
-            }
-            for name, latent, direction, offset, (low, high) in zip(
-                names, latents, directions, offsets, ranges, strict=True
-            )
-        ]
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
@@ -152,22 +120,32 @@ class ExploredRun:
     def encode(self, pixels: bytes) -> dict[str, Any]:
         """Describe q(z|x) of one image, C·H·W bytes, and how well it is explained.
 
-        A model of binary pixels sees grey values of 128 and more as white, and others as black.
+        A test image is seen as the data present it, so that its mean is that of ``means``. Of other
+        images a model of binary pixels sees grey values of 128 and more as white, others as black.
 
         Returns:
-            ``mean`` (D,); ``covariance`` (D²,), row by row; ``image``, E[x|z] at the mean in
-            base64; ``elbo``, ``reconstruction`` and ``kl`` in nats. An autoencoder has neither
-            covariance nor bound: these are None.
+            ``mean`` (D,); ``covariance`` (D²,), row by row; ``image``, E[x|z] at the mean;
+            ``elbo``, ``reconstruction`` and ``kl`` in nats; ``neighbours``, the numbers of the
+            other test images whose means are nearest to this one, and ``neighbour_images``. An
+            autoencoder has neither covariance nor bound: these are None. Images are in base64.
         """
         image = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)
         image = image.reshape(1, *self.model.image_shape)
-        if self._pixels == "binary":
+        is_given = (self.originals == image).flatten(1).all(1)
+        if is_given.any():
+            image = self._seen[is_given][:1]
+        elif self._pixels == "binary":
             image = binarize_once(image, Binarization.THRESHOLD, NOISE_SEED)
         x = to_float(image)
         q = self.model.encode(x)
+        distance = (self.means - q.mean).norm(dim=1).masked_fill(is_given, torch.inf)
+        others = len(distance) - int(is_given.sum())
+        neighbours = distance.topk(min(NEIGHBOURS, others), largest=False).indices
         answer: dict[str, Any] = {
             "mean": q.mean[0].tolist(),
-            "image": base64.b64encode(self.decode(q.mean).numpy().tobytes()).decode(),
+            "image": _base64(self.decode(q.mean)),
+            "neighbours": neighbours.tolist(),
+            "neighbour_images": _base64(self.originals[neighbours]),
             **dict.fromkeys(("covariance", "elbo", "reconstruction", "kl")),
         }
         if self.is_autoencoder:
@@ -177,12 +155,6 @@ class ExploredRun:
             draw = self.model.draw(x, ELBO_SAMPLES)
         parts = {name: nats.item() for name, nats in elbo_parts(draw).items()}
         return answer | parts | {"covariance": covariance(q, draw).flatten().tolist()}
-
-    def _range(self, values: Tensor) -> tuple[float, float]:
-        low, high = values.quantile(torch.tensor([TAIL, 1 - TAIL])).tolist()
-        if not self.is_autoencoder:
-            return min(low, -PRIOR_EXTENT), max(high, PRIOR_EXTENT)
-        return (low, high) if not math.isclose(low, high) else (low - 1, high + 1)
 
 
 def describe_classes(explored: Sequence[ExploredRun]) -> dict[str, list[str]]:
@@ -232,5 +204,5 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
-def _subscript(number: int) -> str:
-    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
+def _base64(images: Tensor) -> str:
+    return base64.b64encode(images.numpy().tobytes()).decode()

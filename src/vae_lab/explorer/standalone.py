@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from vae_lab.explorer.explored import PLANE, ExploredRun, describe_classes
+from vae_lab.explorer.axes import PLANE
+from vae_lab.explorer.explored import ExploredRun, describe_classes
 
 PAGE = Path(__file__).with_name("static")
 SIZE = 41  # points decoded per axis
@@ -72,7 +73,7 @@ def bundle(name: str, known: set[str] | None = None) -> list[str]:
 
 def embed(run: ExploredRun) -> dict[str, Any]:
     """Return what the page needs of a run: its description, its digits, and its plane decoded."""
-    info = run.describe()
+    info = run.describe() | {"frames": []}  # each is as large as the whole page
     digits = run.means.numpy().tobytes() + run.labels.numpy().tobytes()
     return {
         "info": info,

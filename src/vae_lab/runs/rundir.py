@@ -90,6 +90,16 @@ class RunDir:
         """Whether the run has begun to train."""
         return self.summary_file.is_file()
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a checkpoint to open the model from."""
+        return self.best.is_file() or self.last.is_file()
+
+    @property
+    def changed(self) -> float:
+        """When a run that has begun was last started, or ended, in seconds of the clock."""
+        return self.summary_file.stat().st_mtime
+
     # what it was told
 
     def config(self) -> DictConfig:
@@ -354,6 +364,10 @@ class RunDir:
                 "callbacks=film"
             )
         return frames
+
+    def frames_by_step(self) -> dict[int, Path]:
+        """Return the frames of the film by training step, in order; nothing if none were kept."""
+        return {int(path.stem.rpartition("_")[2]): path for path in self._frames()}
 
     def _frames(self) -> list[Path]:
         return sorted(self.frames_folder.glob("step_*.png"))

@@ -12,6 +12,7 @@ const ROUND = 0.6; // of a disc's width: longer names widen it
  * @param digits `means` and `labels` of the test digits.
  * @param colors of the classes.
  * @param only the class to show alone, or null.
+ * @return the places of the digits.
  */
 export function drawBackdrop(context, style, frame, { digits, colors, only }) {
   // a little ink lifts pale colours from a light ground, and dark ones from a dark ground
@@ -37,6 +38,7 @@ export function drawBackdrop(context, style, frame, { digits, colors, only }) {
   context.globalAlpha = 1;
   if (!frame.isFlat) drawNames(context, style, places, { frame, digits, colors: inks, only });
   context.restore();
+  return places;
 }
 
 function drawRules(context, style, frame) {

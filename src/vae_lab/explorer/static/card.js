@@ -1,11 +1,16 @@
 /** One run: its plane, the image decoded at a point of it, and what it makes of a drawing. */
 
+import { DotView } from "./dot.js";
+import { Explanation } from "./explanation.js";
+import { Film } from "./film.js";
 import { between, moveTo } from "./geometry.js";
-import { latestOnly } from "./latest.js";
-import { fromBase64, paint } from "./pixels.js";
+import { atRest, latestOnly } from "./latest.js";
+import { paint } from "./pixels.js";
 import { PlaneView } from "./plane.js";
 import { Sliders } from "./sliders.js";
+import { Where } from "./where.js";
 
+const REST = 60; // milliseconds on a dot before its image is asked for: moving on is not slowed
 const STRIP = 9; // images of an interpolation shown in a row
 
 export class RunCard {
@@ -14,21 +19,25 @@ export class RunCard {
   #plane;
   #view;
   #sliders;
+  #where;
+  #explanation;
   #digits;
   #ends = { a: null, b: null };
   #working = 0;
   #decode;
+  #showDot;
   #showStrip;
 
   /**
    * @param run from the server, or embedded in the page.
    * @param parent gets the card.
    * @param colors of the classes.
-   * @param actions of the plane, and `slide`, `report`.
+   * @param actions of the plane, of which `press` and `take` get the card too, and `slide`, `report`.
    */
   constructor(run, parent, colors, actions) {
     this.#run = run;
     const { info } = run;
+    const classes = { names: info.classes, colors };
     parent.append(document.getElementById("run").content.cloneNode(true));
     this.#element = parent.lastElementChild;
     this.z = info.start;
@@ -38,7 +47,16 @@ export class RunCard {
     this.#find(".kind").textContent = facts.join(" · ");
     const canvas = this.#find(".plane");
     canvas.setAttribute("aria-label", `Latent plane of ${info.name}. Arrow keys move the point.`);
-    this.#view = new PlaneView(canvas, info.classes, colors, actions);
+    const dot = new DotView(this.#find(".dot"), run, classes);
+    this.#explanation = new Explanation(this.#find(".explained"), info, classes);
+    this.#where = new Where(this.#find(".where"), info.command);
+    new Film(this.#find(".film"), run, actions.report);
+    this.#view = new PlaneView(canvas, classes, {
+      ...actions,
+      press: (point, event, digit) => actions.press(this, point, event, digit),
+      take: (digit) => actions.take(this, digit),
+      point: atRest((digit) => run.canEncode && digit !== null && this.#showDot(digit), REST),
+    });
     this.#sliders = new Sliders(this.#find(".sliders"), info, (dimension, value) => {
       actions.slide();
       this.setLatent(this.z.with(dimension, value), performance.now());
@@ -47,7 +65,7 @@ export class RunCard {
     this.#decode = this.#latest(({ z, since }) => this.#showDecoded(z, since), actions.report);
     this.encode = this.#latest((pixels) => this.#showEncoded(pixels), actions.report);
     this.#showStrip = this.#latest((ends) => this.#decodeStrip(ends), actions.report);
-    this.#find(".copy").addEventListener("click", () => this.#copy());
+    this.#showDot = this.#latest((digit) => dot.show(digit, this.#digits), actions.report);
     this.#buildAxes();
   }
 
@@ -67,11 +85,7 @@ export class RunCard {
     this.z = z;
     this.#view.mark({ z });
     this.#sliders.show(z);
-    const numbers = z.map((value) => value.toFixed(3));
-    this.#find(".coordinates").textContent = `(${numbers.join(", ").replaceAll("-", "−")})`;
-    const [command, point] = this.#find(".command").children;
-    command.textContent = this.#run.info.command;
-    point.textContent = `--at=${numbers.join(",")}`;
+    this.#where.show(z);
     this.#decode({ z, since });
   }
 
@@ -79,6 +93,9 @@ export class RunCard {
     this.#view.mark({ isHeld });
     this.#find(".held").hidden = !isHeld;
   }
+
+  /** The pixels of test image number `digit`. */
+  original = (digit) => this.#run.digit(digit);
 
   highlight = (only) => this.#view.highlight(only);
 
@@ -130,21 +147,11 @@ export class RunCard {
   async #showEncoded(pixels) {
     if (!pixels) {
       this.#view.mark({ posterior: null });
-      this.#find(".explained").hidden = true;
+      this.#explanation.hide();
       return;
     }
     const found = await this.#run.encode(pixels);
-    const number = (value) => value.toFixed(1).replace("-", "−");
-    this.#paint(".given", pixels);
-    this.#paint(".reconstruction", fromBase64(found.image));
-    this.#find(".bound").hidden = found.elbo === null;
-    if (found.elbo !== null) {
-      this.#find(".elbo-name").textContent = this.#run.info.elbo;
-      this.#find(".elbo").textContent = number(found.elbo);
-      this.#find(".log-likelihood").textContent = number(found.reconstruction);
-      this.#find(".kl").textContent = number(found.kl);
-    }
-    this.#find(".explained").hidden = false;
+    this.#explanation.show(pixels, found, this.#digits.labels);
     this.#view.mark({ posterior: found });
     this.setLatent(found.mean);
   }
@@ -175,16 +182,5 @@ export class RunCard {
     const chosen = selects.map((select) => axes[Number(select.value)]);
     this.#plane = axes.length === 1 ? [axes[0]] : chosen;
     this.#view.show(this.#plane, this.#digits);
-  }
-
-  async #copy() {
-    const command = this.#find(".command");
-    try {
-      await navigator.clipboard.writeText(command.textContent);
-      this.#find(".copy").textContent = "Copied";
-      setTimeout(() => (this.#find(".copy").textContent = "Copy"), 1500);
-    } catch {
-      getSelection().selectAllChildren(command); // no permission: ready for the user's own Ctrl-C
-    }
   }
 }

@@ -11,6 +11,8 @@ const element = (id) => document.getElementById(id);
 const cards = [];
 let isHeld = false; // the point stays where it is when the mouse moves on
 let picking = null; // the end of the interpolation that the next click sets
+let given = {}; // the card and the number of the dot that was taken last
+let pad = null;
 
 function report(problem) {
   element("problem").hidden = !problem;
@@ -47,22 +49,39 @@ function pick(next) {
   }[picking] ?? "From any point to any other, in a straight line."; // prettier-ignore
 }
 
-function press(point, event) {
+/** Hold the point or let it go, or set an end; tell whether a click takes the dot there. */
+function press(card, point, event, digit) {
   moveAll(point, event);
-  if (!picking) {
-    hold(event.pointerType !== "mouse" || !isHeld);
-    return;
+  if (picking) {
+    setEnd(picking);
+    pick(picking === "a" ? "b" : null);
+    if (!picking) walk.play();
+    return false;
   }
-  setEnd(picking);
-  pick(picking === "a" ? "b" : null);
-  if (!picking) walk.play();
+  const isOther = digit !== null && (card !== given.card || digit !== given.digit);
+  hold(event.pointerType !== "mouse" || !isHeld || (pad !== null && isOther));
+  return isHeld;
+}
+
+/** Give all runs the test image of a dot. */
+async function take(card, digit) {
+  if (!pad) return;
+  try {
+    pad.show(await card.original(digit));
+    given = { card, digit };
+  } catch (error) {
+    report(error.message);
+  }
 }
 
 const KEYS = {
   a: () => setEnd("a"),
   b: () => setEnd("b"),
   p: () => walk.toggle(),
-  Escape: () => pick(null),
+  Escape() {
+    pick(null);
+    hold(false);
+  },
 };
 
 const actions = {
@@ -72,6 +91,7 @@ const actions = {
     moveAll(point, event);
   },
   press,
+  take,
   key(event) {
     KEYS[event.key]?.();
     return event.key in KEYS;
@@ -111,19 +131,16 @@ function buildDrawing(run) {
   element("draw").textContent = `Draw a${noun === "image" ? "n" : ""} ${noun}`;
   element("test-digit").textContent = `Take a test ${noun}`;
   if (shape[0] > 1) forbidDrawing();
-  const pad = new DrawingPad(element("pad"), shape, (pixels) => {
+  pad = new DrawingPad(element("pad"), shape, (pixels) => {
+    given = {};
     element("pad-hint").hidden = Boolean(pixels);
     walk.stop();
     if (pixels) hold(true);
     for (const card of cards) card.encode(pixels);
   });
   element("clear").addEventListener("click", () => pad.clear());
-  element("test-digit").addEventListener("click", async () => {
-    try {
-      pad.show(await run.digit(Math.floor(Math.random() * run.info.digits)));
-    } catch (error) {
-      report(error.message);
-    }
+  element("test-digit").addEventListener("click", () => {
+    take(cards[0], Math.floor(Math.random() * run.info.digits));
   });
 }
 
@@ -149,6 +166,15 @@ function buildScheme() {
   });
 }
 
+/** Say what a page without a server lacks, and what shows it. */
+function explainEmbedded(runs) {
+  element("embedded-note").hidden = false;
+  for (const part of document.querySelectorAll(".dots, .pen")) part.hidden = true;
+  element("lacking").textContent =
+    "Images were decoded before this page was written. Drawing, and the images behind the dots, need the model itself" +
+    (runs.some(({ info }) => info.latents > 2) ? "; so do sliders where there are more than two latents." : ".");
+}
+
 async function start() {
   const embedded = element("embedded");
   const opened = await (embedded ? openEmbedded(embedded.textContent) : openServer());
@@ -158,6 +184,7 @@ async function start() {
   document.body.dataset.runs = runs.length;
   for (const run of runs) cards.push(new RunCard(run, element("runs"), colors, actions));
   element("drawing").hidden = !runs[0].canEncode;
+  if (embedded) explainEmbedded(runs);
   if (runs[0].canEncode) buildDrawing(runs[0]);
   element("pick").addEventListener("click", () => pick(picking ? null : "a"));
   for (const name of ["a", "b"]) element(`set-${name}`).addEventListener("click", () => setEnd(name));

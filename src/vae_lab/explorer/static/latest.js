@@ -21,3 +21,12 @@ export function latestOnly(work) {
     if (!isBusy) drain();
   };
 }
+
+/** Wrap `work` so that it begins with the newest input once there was no other for a while. */
+export function atRest(work, milliseconds) {
+  let timer = null;
+  return (input) => {
+    clearTimeout(timer);
+    timer = setTimeout(work, milliseconds, input);
+  };
+}

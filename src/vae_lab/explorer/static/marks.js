@@ -4,7 +4,8 @@ import { ellipseOn } from "./geometry.js";
 
 const SIGMAS = 2; // of the ellipse
 const RING = 13; // of the cursor: leaves room for what it surrounds
-
+const GAP = 6; // between the cursor and an ellipse within it
+const LARGEST_RING = 40; // of the cursor: a larger ellipse is seen around it
 
 const ink = (style, name) => style.getPropertyValue(name);
 
@@ -65,12 +66,30 @@ export function drawPosterior(context, style, frame, { mean, covariance }) {
   disc(context, x, y, 2.5, color, color);
 }
 
-export function drawCursor(context, style, [x, y], isHeld) {
+/** Ring a dot that is pointed at. */
+export function drawDot(context, style, [x, y]) {
+  outline(context, style, ink(style, "--text"), 1.5, () => context.arc(x, y, 6, 0, 2 * Math.PI));
+}
+
+/** The radius of a ring that surrounds a posterior's ellipse. */
+export function ringAround(frame, { covariance }) {
+  return Math.max(RING, SIGMAS * ellipseOn(frame.plane, covariance).major * frame.scale + GAP);
+}
+
+/** Mark the point `z`, so that a posterior below it is still seen. */
+export function drawCursor(context, style, frame, { z, posterior, isHeld }) {
+  const [x, y] = frame.place(z);
+  let ring = RING;
+  if (posterior?.covariance && !frame.isFlat) {
+    const [column, row] = frame.place(posterior.mean);
+    const around = ringAround(frame, posterior);
+    if (Math.hypot(column - x, row - y) < RING && around < LARGEST_RING) ring = around;
+  }
   outline(context, style, ink(style, "--text"), 2, () => {
-    context.arc(x, y, RING, 0, 2 * Math.PI);
+    context.arc(x, y, ring, 0, 2 * Math.PI);
     for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) {
-      context.moveTo(x + RING * dx, y + RING * dy);
-      context.lineTo(x + (RING + 6) * dx, y + (RING + 6) * dy);
+      context.moveTo(x + ring * dx, y + ring * dy);
+      context.lineTo(x + (ring + 6) * dx, y + (ring + 6) * dy);
     }
   });
   if (isHeld) disc(context, x, y, 3, ink(style, "--text"), ink(style, "--text"));

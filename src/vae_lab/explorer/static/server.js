@@ -36,6 +36,9 @@ class ServedRun {
 
   digit = async (index) => bytesOf(await ask(`${this.path}/digits/${index}`));
 
+  /** The address of a picture of the film. */
+  frame = (index) => `${this.path}/frames/${index}`;
+
   async decode(latents) {
     const z = latents.map((one) => one.map((value) => Number(value.toFixed(4))));
     return bytesOf(await ask(`${this.path}/decode`, { z }));

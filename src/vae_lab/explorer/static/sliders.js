@@ -9,6 +9,10 @@ export class Sliders {
    * @param onInput takes the dimension and its new value.
    */
   constructor(parent, info, onInput) {
+    const words =
+      info.importance_unit === "nats"
+        ? `KL to the prior, mean over the test ${info.noun}s: how much this latent tells about one. 1 nat is 1.44 bits`
+        : `the variance of the posterior mean over the test ${info.noun}s`;
     const most = Math.max(...info.importance);
     for (const dimension of info.order) {
       const { name, range } = info.axes.find(({ latent }) => latent === dimension);
@@ -22,9 +26,10 @@ export class Sliders {
       row.querySelector(".name").textContent = name;
       row.querySelector(".share i").style.width = `${(100 * info.importance[dimension]) / most}%`;
       row.querySelector(".share span").textContent = isActive ? share : "inactive";
-      row.title = isActive ? share : `inactive: ${share}`;
+      const said = isActive ? share : `inactive, ${share}`;
+      row.querySelector(".share").title = `${said}: ${words}${isActive ? "" : ". Its mean hardly varies"}`;
       [input.min, input.max] = range.map((value) => value.toFixed(2));
-      input.setAttribute("aria-label", `${name}, ${row.title}`);
+      input.setAttribute("aria-label", `${name}, ${said}`);
       input.addEventListener("input", () => onInput(dimension, Number(input.value)));
       this.#rows.push({ dimension, input, output: row.querySelector("output") });
     }
