@@ -33,6 +33,13 @@ class AveragedWeights(WeightAveraging):
         decay = ((1 + steps) / (10 + steps)).clamp_max(self.decay)
         return average.lerp(current, 1 - decay.to(average))
 
+    def update(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take in the weights of the step that was just taken."""
+        super().on_train_batch_end(trainer, pl_module, None, None, 0)
+
+    def on_train_batch_end(self, *args: object) -> None:
+        """Do nothing: a batch is not a step, and many may end here at once."""
+
     @contextmanager
     def swapped_in(self, pl_module: pl.LightningModule) -> Iterator[None]:
         """Give the model its averaged weights for a while."""
