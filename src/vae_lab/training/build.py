@@ -33,8 +33,8 @@ OWN_VALUES: dict[str, Any] = {
     "seed": Seed,
     "monitor": str | None,
     "compile": bool,
-    "steps_per_execution": Union[Size, Literal["auto"]],
-    "pictures_every_n_epochs": Union[Size, None],  # noqa: UP007 - pyright knows no | of Annotated
+    "steps_per_execution": Union[Size, Literal["auto"]],  # noqa: UP007 - pyright knows no | of Annotated
+    "pictures_every_n_epochs": Union[Size, None],  # noqa: UP007
     "evaluation.num_samples": Size,
     "sweep.name": str | int | float | None,
     "sweep.trial": Mapping | None,

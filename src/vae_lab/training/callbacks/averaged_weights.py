@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
@@ -37,7 +38,14 @@ class AveragedWeights(WeightAveraging):
         """Take in the weights of the step that was just taken."""
         super().on_train_batch_end(trainer, pl_module, None, None, 0)
 
-    def on_train_batch_end(self, *args: object) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
         """Do nothing: a batch is not a step, and many may end here at once."""
 
     @contextmanager
