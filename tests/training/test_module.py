@@ -30,17 +30,17 @@ pytestmark = [  # advice that a real run silences
 
 
 class Recorded(ELBO):
-    """The ELBO with a warm-up of β; keeps the epochs it was asked about and its answers."""
+    """The ELBO with a warm-up of β; keeps the values of β it was given and its answers."""
 
     def __init__(self):
         super().__init__("warmup", "analytic", 1, WARMUP)
-        self.epochs = {"train": [], "scored": []}
+        self.betas = {"train": [], "scored": []}
         self.values = {"train": [], "scored": []}
 
-    def __call__(self, draw, epoch):
-        bound = super().__call__(draw, epoch)
+    def judge(self, draw, scheduled):
+        bound = super().judge(draw, scheduled)
         purpose = "train" if torch.is_grad_enabled() else "scored"
-        self.epochs[purpose].append(epoch)
+        self.betas[purpose].append(scheduled["beta"])
         self.values[purpose].append(bound.value.detach())
         return bound
 
@@ -106,10 +106,10 @@ def test_beta_rises_with_the_steps_of_the_optimiser(bernoulli_model):
     module = module_of(bernoulli_model, objective, Constant(1.0), accumulated=2)
     trainer.fit(module, batches(17, 4), batches(4, 4))
     # five batches make three steps; validation is told the epoch of the last one
-    assert objective.epochs["train"] == pytest.approx(
-        [s / 3 for s in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]
+    assert objective.betas["train"] == pytest.approx(
+        [s / 3 / 4 for s in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]
     )
-    assert objective.epochs["scored"] == pytest.approx([2 / 3, 5 / 3])
+    assert objective.betas["scored"] == pytest.approx([2 / 3 / 4, 5 / 3 / 4])
     assert curves.points["train/beta"] == pytest.approx([step / 3 / 4 for step in range(6)])
     assert curves.points["val/beta"] == pytest.approx([2 / 3 / 4, 5 / 3 / 4])
 

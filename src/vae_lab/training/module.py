@@ -19,6 +19,7 @@ from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
+from vae_lab.objectives.bound import Scheduled
 from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
 from vae_lab.training.callbacks.averaged_weights import AveragedWeights
@@ -42,7 +43,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         schedule: epoch → factor of the learning rate.
         pixels: ``binary`` or ``grey``, what the batches hold.
         nll_samples: K, importance samples per test image for ``test/nll``.
-        compile_model: whether ``torch.compile`` fuses the model's forward pass.
+        compile_model: whether ``torch.compile`` fuses the model's forward pass and the objective.
         seed: of every random number drawn while training and scoring.
         stepping: how the optimiser takes its steps.
 
@@ -79,7 +80,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.stepping = stepping
         self.images_trained = 0
         self.automatic_optimization = False
-        self._draw = torch.compile(model.draw) if compile_model else model.draw
+        self.compiles = compile_model
+        self._score = torch.compile(self._ask) if compile_model else self._ask
         self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
         self._count = 0
         self.validated_at = -1.0  # the epoch that the objective was told at the last validation
@@ -222,9 +224,16 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
                 self._require_finite(name, value)
 
     def _bound(self, batch: Batch) -> Bound:
+        scheduled: Scheduled = self.objective.scheduled(self.epoch)
+        if self.compiles:  # a number would be compiled anew whenever it changes
+            scheduled = {n: torch.tensor(v, device=self.device) for n, v in scheduled.items()}
+        return Bound(*self._score(self._images(batch), scheduled))
+
+    def _ask(self, x: Tensor, scheduled: Scheduled) -> tuple[Tensor, Mapping[str, Tensor]]:
         objective = self.objective
-        draw = self._draw(self._images(batch), objective.num_samples, objective.path_gradient)
-        return self.objective(draw, self.epoch)
+        draw = self.model.draw(x, objective.num_samples, objective.path_gradient)
+        bound = objective.judge(draw, scheduled)
+        return bound.value, bound.parts
 
     def _images(self, batch: Batch) -> Tensor:
         """Return the images in the precision of the weights."""
@@ -239,7 +248,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Name ``terms``, and add the bound and the scheduled numbers."""
         names = ["loss", *map(self.metric_name, bound.parts)]
         named = dict(zip(names, terms, strict=True))
-        return named | {"bound": -named["loss"]} | dict(bound.scheduled)
+        return named | {"bound": -named["loss"]} | self.objective.scheduled(self.epoch)
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
