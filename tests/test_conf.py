@@ -134,7 +134,7 @@ def test_every_option_names_what_exists_builds_scores_and_learns(compose, build,
     bound = objective(draw, epoch=0.0)
     assert bound.value.shape == (2,)
     assert bound.value.isfinite().all()
-    for name in ("bound", "loss", *bound.parts, *bound.scheduled):
+    for name in ("bound", "loss", *bound.parts, *objective.scheduled(0.0)):
         assert {"train", "val", "test"} <= set(metric(name).splits)
     assert module.optimizer(module.parameters()).param_groups[0]["lr"] > 0
     assert module.schedule(0.0) >= 0

@@ -60,7 +60,7 @@ def test_a_killed_run_goes_on(kill, folder, uninterrupted, request):
     [
         (STOP_EARLY, 2 * STEPS_PER_EPOCH),
         ("+trainer.max_steps=12", 12),
-        ("+trainer.max_time={milliseconds: 1}", 1),
+        ("+trainer.max_time={milliseconds: 1}", 2),
     ],
     ids=["early stopping", "max_steps", "max_time"],
 )

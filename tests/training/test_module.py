@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.objectives import ELBO, Autoencoder
 from vae_lab.objectives.schedules import Constant, Cosine, LinearWarmup
+from vae_lab.training.execution import Stepping
 from vae_lab.training.module import VAEModule
 
 EPOCHS = 2
@@ -29,17 +30,17 @@ pytestmark = [  # advice that a real run silences
 
 
 class Recorded(ELBO):
-    """The ELBO with a warm-up of β; keeps the epochs it was asked about and its answers."""
+    """The ELBO with a warm-up of β; keeps the values of β it was given and its answers."""
 
     def __init__(self):
         super().__init__("warmup", "analytic", 1, WARMUP)
-        self.epochs = {"train": [], "scored": []}
+        self.betas = {"train": [], "scored": []}
         self.values = {"train": [], "scored": []}
 
-    def __call__(self, draw, epoch):
-        bound = super().__call__(draw, epoch)
+    def judge(self, draw, scheduled):
+        bound = super().judge(draw, scheduled)
         purpose = "train" if torch.is_grad_enabled() else "scored"
-        self.epochs[purpose].append(epoch)
+        self.betas[purpose].append(scheduled["beta"])
         self.values[purpose].append(bound.value.detach())
         return bound
 
@@ -71,12 +72,12 @@ class Rates(pl.Callback):
         self.used.append(optimizer.param_groups[0]["lr"])
 
 
-def module_of(model, objective, schedule):
+def module_of(model, objective, schedule, accumulated=1):
     """Return the module that trains by plain gradient steps."""
     optimizer = partial(torch.optim.SGD, lr=LEARNING_RATE)
     return VAEModule(
         model, objective, optimizer, schedule, "binary",
-        nll_samples=1, compile_model=False, seed=0,
+        nll_samples=1, compile_model=False, seed=0, stepping=Stepping(accumulated),
     )  # fmt: skip
 
 
@@ -101,23 +102,23 @@ def trainer_with(*callbacks, logger=False, **options):
 
 def test_beta_rises_with_the_steps_of_the_optimiser(bernoulli_model):
     objective, curves = Recorded(), Curves()
-    trainer = trainer_with(logger=curves, accumulate_grad_batches=2, log_every_n_steps=1)
-    module = module_of(bernoulli_model, objective, Constant(1.0))
+    trainer = trainer_with(logger=curves, log_every_n_steps=1)
+    module = module_of(bernoulli_model, objective, Constant(1.0), accumulated=2)
     trainer.fit(module, batches(17, 4), batches(4, 4))
     # five batches make three steps; validation is told the epoch of the last one
-    assert objective.epochs["train"] == pytest.approx(
-        [s / 3 for s in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]
+    assert objective.betas["train"] == pytest.approx(
+        [s / 3 / 4 for s in (0, 0, 1, 1, 2, 3, 3, 4, 4, 5)]
     )
-    assert objective.epochs["scored"] == pytest.approx([2 / 3, 5 / 3])
+    assert objective.betas["scored"] == pytest.approx([2 / 3 / 4, 5 / 3 / 4])
     assert curves.points["train/beta"] == pytest.approx([step / 3 / 4 for step in range(6)])
     assert curves.points["val/beta"] == pytest.approx([2 / 3 / 4, 5 / 3 / 4])
 
 
 def test_the_learning_rate_warms_up_and_falls_with_the_steps_of_the_optimiser(bernoulli_model):
     rates = Rates()
-    trainer = trainer_with(rates, accumulate_grad_batches=2)
+    trainer = trainer_with(rates)
     schedule = Cosine(warmup_epochs=1, epochs=EPOCHS, final=0.0)
-    trainer.fit(module_of(bernoulli_model, Recorded(), schedule), batches(17, 4))
+    trainer.fit(module_of(bernoulli_model, Recorded(), schedule, 2), batches(17, 4))
     falling = [0.5 + 0.5 * math.cos(math.pi * step / 3) for step in range(3)]
     factors = [0, 1 / 3, 2 / 3, *falling]
     assert rates.used == pytest.approx([LEARNING_RATE * factor for factor in factors])
@@ -130,8 +131,9 @@ def test_what_training_logs_is_the_mean_over_all_batches_since_it_last_did(
     accumulated, logged_after, bernoulli_model
 ):
     objective, curves = Recorded(), Curves()
-    trainer = trainer_with(logger=curves, accumulate_grad_batches=accumulated, log_every_n_steps=2)
-    trainer.fit(module_of(bernoulli_model, objective, Constant(1.0)), batches(17, 4))
+    trainer = trainer_with(logger=curves, log_every_n_steps=2)
+    module = module_of(bernoulli_model, objective, Constant(1.0), accumulated)
+    trainer.fit(module, batches(17, 4))
     losses = [-value.mean().item() for value in objective.values["train"]]
     means = [sum(losses[first:last]) / (last - first) for first, last in pairwise(logged_after)]
     assert curves.points["train/loss"] == pytest.approx(means)
@@ -160,8 +162,8 @@ def test_accumulated_gradients_move_the_weights_as_one_large_batch_does(bernoull
     weights = []
     for batch_size, accumulated in ((6, 1), (2, 3)):
         bernoulli_model.load_state_dict(before)
-        module = module_of(bernoulli_model, Autoencoder(), schedule)
-        trainer_with(accumulate_grad_batches=accumulated).fit(module, batches(12, batch_size))
+        module = module_of(bernoulli_model, Autoencoder(), schedule, accumulated)
+        trainer_with().fit(module, batches(12, batch_size))
         weights.append({name: value.clone() for name, value in module.state_dict().items()})
     torch.testing.assert_close(*weights)
     for name, value in before.items():

@@ -1,7 +1,7 @@
 """The baseline without a distribution over codes."""
 
 from vae_lab.model.contract import Draw, Model
-from vae_lab.objectives.bound import Bound, Objective
+from vae_lab.objectives.bound import Bound, Objective, Scheduled
 
 
 class Autoencoder(Objective):
@@ -30,7 +30,7 @@ class Autoencoder(Objective):
                 "nothing; use prior=standard_normal"
             )
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the reconstruction term alone."""
         value = draw.log_px.mean(0)
         return Bound(value, {"reconstruction": value})

@@ -10,12 +10,14 @@ To add one, write a subclass of ``Objective`` in a file of its own here, and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from vae_lab.checks import Size, checked
 from vae_lab.model.contract import Draw, Model
+
+Scheduled = Mapping[str, float | Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,10 @@ class Bound:
             uphill.
         parts: unweighted terms by name, each (B,), nats, so that runs compare across objectives:
             ``elbo``, ``reconstruction`` and ``kl`` wherever these exist.
-        scheduled: the values, at this epoch, of the numbers that follow a schedule.
     """
 
     value: Tensor
     parts: Mapping[str, Tensor]
-    scheduled: Mapping[str, float] = field(default_factory=dict)
 
 
 @checked
@@ -77,14 +77,22 @@ class Objective:
         """Say what one should know of asking this of ``model``, or None if there is nothing."""
         return None
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def scheduled(self, epoch: float) -> dict[str, float]:
+        """Return the numbers that follow a schedule, by name, after ``epoch`` epochs."""
+        return {}
+
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Judge ``draw``, of a model that ``check`` lets pass.
 
         Args:
             draw: K samples for each of B images.
-            epoch: epochs done, fractions included.
+            scheduled: the scheduled numbers; as tensors, they may change within compiled code.
         """
         raise NotImplementedError
+
+    def __call__(self, draw: Draw, epoch: float) -> Bound:
+        """Judge ``draw`` after ``epoch`` epochs, fractions included."""
+        return self.judge(draw, self.scheduled(epoch))
 
 
 def elbo_parts(draw: Draw) -> dict[str, Tensor]:

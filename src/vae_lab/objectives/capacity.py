@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from vae_lab.checks import Amount, Size, checked
 from vae_lab.collectives import mean_over_batch
 from vae_lab.model.contract import Draw
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 from vae_lab.objectives.schedules import Schedule, as_schedule
 
 
@@ -42,10 +42,13 @@ class Capacity(Objective):
         """The epoch from which on C is constant."""
         return self.capacity.settles_at
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def scheduled(self, epoch: float) -> dict[str, float]:
+        """Return C."""
+        return {"capacity": self.capacity(epoch)}
+
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the objective, whose batch mean is the formula above."""
         parts = elbo_parts(draw)
-        capacity = self.capacity(epoch)
-        excess = draw.kl - capacity
+        excess = draw.kl - scheduled["capacity"]
         value = parts["reconstruction"] - self.gamma * mean_over_batch(excess).sign() * excess
-        return Bound(value, parts, {"capacity": capacity})
+        return Bound(value, parts)

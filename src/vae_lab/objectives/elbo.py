@@ -5,7 +5,7 @@ from typing import Literal
 
 from vae_lab.checks import Amount, Size, checked
 from vae_lab.model.contract import Draw
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 from vae_lab.objectives.schedules import Schedule, as_schedule
 
 
@@ -42,10 +42,12 @@ class ELBO(Objective):
         """The epoch from which on β is constant."""
         return self.beta.settles_at
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def scheduled(self, epoch: float) -> dict[str, float]:
+        """Return β."""
+        return {"beta": self.beta(epoch)}
+
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the β-weighted bound."""
         parts = elbo_parts(draw)
-        beta = self.beta(epoch)
         kl = draw.kl if self.kl == "analytic" else (draw.log_qz - draw.log_pz).mean(0)
-        value = parts["reconstruction"] - beta * kl
-        return Bound(value, parts, {"beta": beta})
+        return Bound(parts["reconstruction"] - scheduled["beta"] * kl, parts)

@@ -5,7 +5,7 @@ import torch
 from vae_lab.checks import Amount, Size, checked
 from vae_lab.collectives import mean_over_batch
 from vae_lab.model.contract import Draw, Model
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 
 
 @checked
@@ -38,7 +38,7 @@ class FreeBits(Objective):
             "with this posterior and prior there is no KL per latent dimension"
         )
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the bound with free bits; its batch mean is eq. 15."""
         parts = elbo_parts(draw)
         kl = draw.kl_per_unit

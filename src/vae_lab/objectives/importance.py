@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lab.checks import Share, Size, checked
 from vae_lab.model.contract import Draw, Model
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 
 
 def log_mean_exp(log_w: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class IWAE(Objective):
                 "likelihood=optimal_normal and batch normalisation; use objective.dreg=false"
             )
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the bound."""
         value = log_mean_exp(draw.log_w)
         if self.path_gradient:
@@ -74,7 +74,7 @@ class MIWAE(Objective):
         super().__init__(num_bounds * samples_per_bound)
         self.samples_per_bound = samples_per_bound
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the mean of the bounds."""
         log_w = draw.log_w.unflatten(0, (self.samples_per_bound, -1))
         value = log_mean_exp(log_w).mean(0)
@@ -99,7 +99,7 @@ class CIWAE(Objective):
         super().__init__(num_samples)
         self.beta = beta
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the combination."""
         value = self.beta * draw.log_w.mean(0) + (1 - self.beta) * log_mean_exp(draw.log_w)
         return Bound(value, elbo_parts(draw))

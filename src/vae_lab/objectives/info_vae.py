@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from vae_lab.checks import Amount, Size, checked
 from vae_lab.model.contract import Draw, Model
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class InfoVAE(Objective):
                 "gradients: prior=standard_normal or prior=flow"
             )
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the objective; ``mmd`` is among the parts, in no unit."""
         p = cast(Distribution, draw.p)
         parts = elbo_parts(draw)

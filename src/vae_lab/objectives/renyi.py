@@ -2,7 +2,7 @@
 
 from vae_lab.checks import Size, checked
 from vae_lab.model.contract import Draw
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 from vae_lab.objectives.importance import log_mean_exp
 
 
@@ -27,7 +27,7 @@ class Renyi(Objective):
             raise ValueError("objective.alpha=1 is the limit that objective=elbo computes; use it")
         self.order = 1 - alpha
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the bound."""
         value = log_mean_exp(self.order * draw.log_w) / self.order
         return Bound(value, elbo_parts(draw))

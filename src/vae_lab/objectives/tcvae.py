@@ -8,7 +8,7 @@ import torch
 from vae_lab.checks import Amount, Size, checked
 from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian
-from vae_lab.objectives.bound import Bound, Objective, elbo_parts
+from vae_lab.objectives.bound import Bound, Objective, Scheduled, elbo_parts
 
 
 @checked
@@ -47,7 +47,7 @@ class BetaTCVAE(Objective):
                 "objective=tcvae needs a prior of independent dimensions: prior=standard_normal"
             )
 
-    def __call__(self, draw: Draw, epoch: float) -> Bound:
+    def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the weighted sum; its three terms, of this batch, are among the parts."""
         q = cast(DiagonalGaussian, draw.q)
         parts = elbo_parts(draw)

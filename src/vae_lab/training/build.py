@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -19,6 +19,7 @@ from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.exhibit import Exhibit
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 from vae_lab.training.checkpoints import AtomicCheckpoints
+from vae_lab.training.execution import Stepping
 from vae_lab.training.lightning_speed import Album
 from vae_lab.training.module import VAEModule
 
@@ -32,7 +33,8 @@ OWN_VALUES: dict[str, Any] = {
     "seed": Seed,
     "monitor": str | None,
     "compile": bool,
-    "pictures_every_n_epochs": Union[Size, None],  # noqa: UP007 - pyright knows no | of Annotated
+    "steps_per_execution": Union[Size, Literal["auto"]],  # noqa: UP007 - pyright knows no | of Annotated
+    "pictures_every_n_epochs": Union[Size, None],  # noqa: UP007
     "evaluation.num_samples": Size,
     "sweep.name": str | int | float | None,
     "sweep.trial": Mapping | None,
@@ -96,6 +98,7 @@ def build(cfg: DictConfig) -> Experiment:
         nll_samples=cfg.evaluation.num_samples,
         compile_model=cfg.compile,
         seed=cfg.seed,
+        stepping=_stepping(cfg),
     )
     _check_parts(cfg, module)
     if cfg.monitor is not None:
@@ -113,8 +116,21 @@ def build(cfg: DictConfig) -> Experiment:
         callbacks=[stopwatch, *others, *([trial] if trial else []), Album(exhibits)],
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
+        accumulate_grad_batches=1,  # the module does it, and clips
+        gradient_clip_val=None,
+        gradient_clip_algorithm=None,
     )
     return Experiment(cfg, datamodule, module, trainer, stopwatch, compared_by, validates, trial)
+
+
+def _stepping(cfg: DictConfig) -> Stepping:
+    trainer = cfg.trainer
+    return Stepping(
+        trainer.accumulate_grad_batches,
+        trainer.gradient_clip_val,
+        trainer.get("gradient_clip_algorithm"),
+        cfg.steps_per_execution,
+    )
 
 
 def _callback(description: DictConfig) -> pl.Callback:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -18,8 +19,11 @@ from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import Bound, Objective
+from vae_lab.objectives.bound import Scheduled
 from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
+from vae_lab.training.callbacks.averaged_weights import AveragedWeights
+from vae_lab.training.execution import Execution, Stepping
 from vae_lab.training.lightning_speed import UncheckedHookName
 
 SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
@@ -39,8 +43,13 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         schedule: epoch → factor of the learning rate.
         pixels: ``binary`` or ``grey``, what the batches hold.
         nll_samples: K, importance samples per test image for ``test/nll``.
-        compile_model: whether ``torch.compile`` fuses the model's forward pass.
+        compile_model: whether ``torch.compile`` fuses the model's forward pass and the objective.
         seed: of every random number drawn while training and scoring.
+        stepping: how the optimiser takes its steps.
+
+    Attributes:
+        execution: the call of ``training_step`` in progress, while training.
+        images_trained: how many images this process has trained on.
 
     Raises:
         ValueError: if ``nll_samples`` is less than 1.
@@ -56,6 +65,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         nll_samples: int,
         compile_model: bool,
         seed: int,
+        stepping: Stepping,
     ) -> None:
         super().__init__()
         if nll_samples < 1:
@@ -67,7 +77,11 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.pixels = pixels
         self.nll_samples = nll_samples
         self.seed = seed
-        self._draw = torch.compile(model.draw) if compile_model else model.draw
+        self.stepping = stepping
+        self.images_trained = 0
+        self.automatic_optimization = False
+        self.compiles = compile_model
+        self._score = torch.compile(self._ask) if compile_model else self._ask
         self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
         self._count = 0
         self.validated_at = -1.0  # the epoch that the objective was told at the last validation
@@ -98,7 +112,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
 
     @property
     def _steps_per_epoch(self) -> float:
-        steps = self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        steps = self.trainer.num_training_batches / self.stepping.accumulate_grad_batches
         return math.ceil(steps) if math.isfinite(steps) else steps  # infinite before fitting
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -108,10 +122,21 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
             self._set_seed("train", self.current_epoch, batches)
         return batch
 
+    def on_fit_start(self) -> None:
+        """Find out who waits for what."""
+        self.execution = Execution(self.trainer, self.stepping)
+        callbacks = self.trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+        self._averages = [c for c in callbacks if isinstance(c, AveragedWeights)]
+
     def on_train_start(self) -> None:
         """Move the running means of a resumed run, which are loaded on the CPU."""
         if isinstance(self._sums, Tensor):
             self._sums = self._sums.to(self.device)
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Free the gradients, unless validation comes between two batches of a step."""
+        if self.execution.ends_step:
+            super().on_validation_model_zero_grad()
 
     def on_validation_epoch_start(self) -> None:
         """Fix the random numbers of validation, so that epochs differ by the weights alone."""
@@ -128,22 +153,56 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         set_random_state(self.device, seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of one batch, nats per image."""
+        """Train on this batch, and on those that follow as long as nobody waits for a step.
+
+        Returns:
+            the loss of the last batch, nats per image.
+        """
+        loss = torch.empty(())
+        for following in self.execution.batches(batch):
+            loss = self._train(following)
+        return loss
+
+    def _train(self, batch: Batch) -> Tensor:
+        """Add the gradient of a batch; with the last one of a step, take it. Return the loss."""
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        if self.execution.begins_step:
+            optimizer.zero_grad()
         bound = self._bound(batch)
+        self._note(bound, len(batch[0]))
+        loss = -bound.value.mean()
+        with torch.autocast(self.device.type, enabled=False):  # as outside of training_step
+            self.manual_backward(loss / self.stepping.accumulate_grad_batches)
+            if self.execution.ends_step:
+                optimizer.step()
+                self._after_step()
+        return loss.detach()
+
+    def _after_step(self) -> None:
+        torch.clear_autocast_cache()  # of the weights before
+        if schedule := self.lr_schedulers():
+            cast(LambdaLR, schedule).step()
+        for average in self._averages:
+            average.update(self.trainer, self)
+
+    def _note(self, bound: Bound, num_images: int) -> None:
+        """Add to the running means of training; log them where that is due."""
         terms = self._terms(bound)
         every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
-        batches = batch_idx + 1
-        is_step = batches % self.trainer.accumulate_grad_batches == 0
-        is_step |= batches == self.trainer.num_training_batches
         step = self.trainer.global_step + 1
-        is_logging_step = is_step and every_n_steps > 0 and step % every_n_steps == 0
-        if self.device.type == "cpu" or is_logging_step:  # elsewhere, looking means waiting
+        is_due = self.execution.ends_step and every_n_steps > 0 and step % every_n_steps == 0
+        if self.device.type == "cpu" or is_due:  # elsewhere, looking means waiting
             self._require_finite("train/loss", terms[0])
+        self.images_trained += num_images
         self._sums, self._count = self._sums + terms, self._count + 1
-        if is_logging_step:
-            self._log("train", self._metrics(bound, self._sums / self._count), len(batch[0]))
+        if is_due:
+            self._log("train", self._metrics(bound, self._sums / self._count), num_images)
             self._sums, self._count = 0.0, 0
-        return -bound.value.mean()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip the gradient, once it is unscaled."""
+        limit, algorithm = self.stepping.gradient_clip_val, self.stepping.gradient_clip_algorithm
+        self.clip_gradients(optimizer, limit, algorithm)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation images."""
@@ -170,9 +229,16 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
                 self._require_finite(name, value)
 
     def _bound(self, batch: Batch) -> Bound:
+        scheduled: Scheduled = self.objective.scheduled(self.epoch)
+        if self.compiles:  # a number would be compiled anew whenever it changes
+            scheduled = {n: torch.tensor(v, device=self.device) for n, v in scheduled.items()}
+        return Bound(*self._score(self._images(batch), scheduled))
+
+    def _ask(self, x: Tensor, scheduled: Scheduled) -> tuple[Tensor, Mapping[str, Tensor]]:
         objective = self.objective
-        draw = self._draw(self._images(batch), objective.num_samples, objective.path_gradient)
-        return self.objective(draw, self.epoch)
+        draw = self.model.draw(x, objective.num_samples, objective.path_gradient)
+        bound = objective.judge(draw, scheduled)
+        return bound.value, bound.parts
 
     def _images(self, batch: Batch) -> Tensor:
         """Return the images in the precision of the weights."""
@@ -187,7 +253,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Name ``terms``, and add the bound and the scheduled numbers."""
         names = ["loss", *map(self.metric_name, bound.parts)]
         named = dict(zip(names, terms, strict=True))
-        return named | {"bound": -named["loss"]} | dict(bound.scheduled)
+        return named | {"bound": -named["loss"]} | self.objective.scheduled(self.epoch)
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}

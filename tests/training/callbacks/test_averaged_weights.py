@@ -24,7 +24,7 @@ def averaging(module, decay, values):
     for step, value in enumerate(values, start=1):
         module.weight.data.fill_(value)
         module.variance.fill_(value)
-        callback.on_train_batch_end(SimpleNamespace(global_step=step), module, None, None, step)
+        callback.update(SimpleNamespace(global_step=step), module)
     return callback
 
 

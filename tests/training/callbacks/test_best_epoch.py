@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from vae_lab.objectives import ELBO, Capacity
 from vae_lab.objectives.schedules import Constant, Cyclic, LinearWarmup
 from vae_lab.training.callbacks.best_epoch import BestCheckpoint, NoBetterEpoch
+from vae_lab.training.execution import Stepping
 from vae_lab.training.module import VAEModule
 
 SCHEDULES = {
@@ -38,7 +39,7 @@ class Scored(VAEModule):
         optimizer = partial(torch.optim.SGD, lr=0.0)
         super().__init__(
             model, objective, optimizer, Constant(1.0), "binary",
-            nll_samples=1, compile_model=False, seed=0,
+            nll_samples=1, compile_model=False, seed=0, stepping=Stepping(),
         )  # fmt: skip
         self.scores = scores
 

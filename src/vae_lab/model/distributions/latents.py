@@ -237,5 +237,5 @@ class Delta(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return +∞ where ``value`` is the point and −∞ elsewhere, (...)."""
-        infinity = self._value.new_tensor(torch.inf)
-        return torch.where((value == self._value).all(-1), infinity, -infinity)
+        is_the_point = (value == self._value).all(-1)
+        return torch.where(is_the_point, torch.inf, -torch.inf).to(self._value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
@@ -32,6 +33,20 @@ class AveragedWeights(WeightAveraging):
     def _average(self, average: Tensor, current: Tensor, steps: Tensor) -> Tensor:
         decay = ((1 + steps) / (10 + steps)).clamp_max(self.decay)
         return average.lerp(current, 1 - decay.to(average))
+
+    def update(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take in the weights of the step that was just taken."""
+        super().on_train_batch_end(trainer, pl_module, None, None, 0)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Do nothing: a batch is not a step, and many may end here at once."""
 
     @contextmanager
     def swapped_in(self, pl_module: pl.LightningModule) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint, Timer
 
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.signals import Handler, stop_handlers
+from vae_lab.training.module import VAEModule
 
 NOTICE = b"stopping after this step; press Ctrl-C again to stop at once\n"
 CLEAR_LINE = b"\r\x1b[2K"  # of a terminal: the bar, and the ^C in it
@@ -38,6 +40,7 @@ class LastCheckpoint(Checkpoint):
         self._saved = False  # a checkpoint, since then
         self._ends_within_epoch = False  # with a checkpoint of that step
         self._speaks = False  # true in the one of several processes that says so to the user
+        self._pause: Callable[[], None]  # hands back after the step in progress
         self._handlers: dict[int, Handler] = {}  # of signals, as they were before training
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -49,6 +52,8 @@ class LastCheckpoint(Checkpoint):
 
         Lightning set its handlers just before. It removes them at the end of training.
         """
+        assert isinstance(pl_module, VAEModule)
+        self._pause = pl_module.execution.pause
         _begin_the_next_epoch(trainer)
         self._speaks = trainer.is_global_zero
         if threading.current_thread() is threading.main_thread():
@@ -68,10 +73,10 @@ class LastCheckpoint(Checkpoint):
         Training stops in the middle of an epoch if it is told to, at ``trainer.max_steps``, and
         once ``trainer.max_time`` is over. A run that goes on later trains the rest of the epoch.
         """
-        is_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        assert isinstance(pl_module, VAEModule)
         if trainer.is_last_batch:
             return
-        if not is_step:
+        if not pl_module.execution.ends_step:
             _wait_for_the_step(trainer)
         elif _ends_here(trainer):
             self._save(trainer)
@@ -120,6 +125,7 @@ class LastCheckpoint(Checkpoint):
         if self._signal is not None:
             self._stop()
         self._signal = number
+        self._pause()
         if self._speaks:
             # print() is not safe in a signal handler
             os.write(STDERR, (CLEAR_LINE if os.isatty(STDERR) else b"\n") + NOTICE)

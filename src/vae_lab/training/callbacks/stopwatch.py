@@ -5,6 +5,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from vae_lab.training.module import VAEModule
+
 
 class Stopwatch(pl.Callback):
     """Counts training images and seconds; logs ``train/images_per_second`` every epoch."""
@@ -13,6 +15,7 @@ class Stopwatch(pl.Callback):
         self.images = 0
         self.seconds = 0.0
         self._images_before = 0
+        self._counted = 0
         self._seconds_before = 0.0
         self._since: float | None = None
 
@@ -45,7 +48,9 @@ class Stopwatch(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Count the images; stop after the last batch, before validation."""
-        self.images += len(batch[0]) * trainer.world_size
+        assert isinstance(pl_module, VAEModule)
+        self.images += (pl_module.images_trained - self._counted) * trainer.world_size
+        self._counted = pl_module.images_trained
         if trainer.is_last_batch:
             self._pause()
 
