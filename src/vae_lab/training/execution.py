@@ -43,6 +43,9 @@ class Execution:
     Args:
         trainer: in the middle of ``fit``.
         stepping: how steps are taken.
+
+    Attributes:
+        taken: batches that the call in progress has taken, or the last one.
     """
 
     def __init__(self, trainer: pl.Trainer, stepping: Stepping) -> None:
@@ -51,6 +54,7 @@ class Execution:
         self._loop = cast(Any, trainer.fit_loop.epoch_loop)
         self._most = 1 if watches_batches(trainer) else stepping.steps_per_execution
         self._is_told_to_pause = False
+        self.taken = 0
         self._owed = False  # whether Lightning has counted a step that was not taken
 
     @property
@@ -74,7 +78,9 @@ class Execution:
         self._is_told_to_pause = False
         self._loop._batches_that_stepped -= self._owed
         progress = self._loop.batch_progress
+        self.taken = 0
         while True:
+            self.taken += 1
             yield batch
             steps += self.ends_step
             if self._most == 1 or self._ends_here(steps, time.perf_counter() - began):
@@ -113,6 +119,11 @@ class Execution:
         progress.increment_ready()
         progress.increment_started()
         return batch
+
+
+def batches_done(trainer: pl.Trainer) -> int:
+    """Return how many batches of the epoch in progress have been trained on."""
+    return trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
 
 def watches_batches(trainer: pl.Trainer) -> bool:

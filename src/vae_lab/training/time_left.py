@@ -8,6 +8,8 @@ from statistics import mean
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Timer
 
+from vae_lab.training.module import VAEModule
+
 RECENT = 10  # epochs, of which some draw pictures
 
 
@@ -41,9 +43,9 @@ class TimeLeft:
         self._batches = 0
         self._began = time.perf_counter()
 
-    def count_batch(self) -> None:
-        """Take note of a batch that is done."""
-        self._batches += 1
+    def count_batches(self, count: int) -> None:
+        """Take note of batches that are done."""
+        self._batches += count
 
     def of_epoch(self, trainer: pl.Trainer, done: int) -> float:
         """Return the seconds that the epoch goes on.
@@ -70,8 +72,11 @@ def _epochs_after_this_one(trainer: pl.Trainer, done: int) -> float | None:
     """Return how many epochs follow, in parts of one where steps are limited."""
     epochs, steps = trainer.max_epochs, trainer.max_steps
     limits = [] if epochs is None or epochs < 0 else [float(epochs - trainer.current_epoch - 1)]
-    per_epoch = trainer.num_training_batches / trainer.accumulate_grad_batches
+    module = trainer.lightning_module
+    assert isinstance(module, VAEModule)
+    accumulated = module.stepping.accumulate_grad_batches
+    per_epoch = trainer.num_training_batches / accumulated
     if steps >= 0 and math.isfinite(per_epoch):
-        rest = (trainer.num_training_batches - done) / trainer.accumulate_grad_batches
+        rest = (trainer.num_training_batches - done) / accumulated
         limits.append((steps - trainer.global_step - rest) / per_epoch)
     return min(limits, default=None)

@@ -15,6 +15,8 @@ from vae_lab.runs import sweeps, terminal
 from vae_lab.runs.durations import show_seconds
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training.callbacks.stopwatch import Stopwatch
+from vae_lab.training.execution import batches_done
+from vae_lab.training.module import VAEModule
 from vae_lab.training.time_left import TimeLeft
 
 HEADLINES = [name for metric in METRICS if metric.is_headline for name in metric.names]
@@ -70,9 +72,10 @@ class TrainingProgress(ProgressBar):
         batch_idx: int,
     ) -> None:
         """Move the bar, at most four times a second."""
-        self._time.count_batch()
+        assert isinstance(pl_module, VAEModule)
+        self._time.count_batches(pl_module.execution.taken)
         if time.perf_counter() - self._drawn_at > REFRESH_SECONDS:
-            done = batch_idx + 1
+            done = batches_done(trainer)
             ends = f"ends in {show_seconds(self._time.of_epoch(trainer, done))}"
             run = self._time.of_run(trainer, done)
             ends += "" if run is None else f", run in {show_seconds(run)}"
