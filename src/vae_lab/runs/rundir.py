@@ -90,6 +90,16 @@ class RunDir:
         """Whether the run has begun to train."""
         return self.summary_file.is_file()
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a checkpoint to open the model from."""
+        return self.best.is_file() or self.last.is_file()
+
+    @property
+    def changed(self) -> float:
+        """When a run that has begun was last started, or ended, in seconds of the clock."""
+        return self.summary_file.stat().st_mtime
+
     # what it was told
 
     def config(self) -> DictConfig:

@@ -152,7 +152,7 @@ class PrepareSweep(StrictCallback):
 
     def _on_breakdown(self, config: DictConfig) -> None:
         """Show the jobs where a launcher has broken down, and Hydra with it."""
-        if any(_changed(job) > self.began for job in RunDir.begun_in(Path(config.hydra.sweep.dir))):
+        if any(job.changed > self.began for job in RunDir.begun_in(Path(config.hydra.sweep.dir))):
             self._show(config)
 
     def _show(self, config: DictConfig) -> set[str]:
@@ -166,12 +166,7 @@ class PrepareSweep(StrictCallback):
                 from vae_lab.runs import search  # noqa: PLC0415 - Optuna is for searches alone
 
                 search.print_best(storage, folder)
-        return {summaries[job.name]["status"] for job in jobs if _changed(job) > self.began}
-
-
-def _changed(job: RunDir) -> float:
-    """Return when the summary of a job was written, in seconds of the clock."""
-    return job.summary_file.stat().st_mtime
+        return {summaries[job.name]["status"] for job in jobs if job.changed > self.began}
 
 
 def _outcome(job: RunDir) -> dict[str, Any]:
