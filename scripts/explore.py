@@ -18,6 +18,7 @@ from vae_lab.explorer.explored import ExploredRun, open_runs
 from vae_lab.files import write_atomically
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.newest import MEANT
 
 PORT = 8000
 LAST_PORT = 65535
@@ -76,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="run", help="a run directory")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="run", help=MEANT)
     parser.add_argument("--host", default=LOCAL[0], help=f"address to listen at; {EVERYWHERE} lets "
                         "everyone in the network in (default: this machine alone)")  # fmt: skip
     parser.add_argument("--port", type=int, help=f"default: {PORT}, or any other if that is taken")

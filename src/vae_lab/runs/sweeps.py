@@ -28,12 +28,13 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lab.runs import terminal
+from vae_lab.runs import composition, help_screen, terminal
 from vae_lab.runs.agreement import agreed
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.launch import check_places
@@ -81,12 +82,14 @@ def job_directory(overrides: str) -> str:
 
 
 def register() -> None:
-    """Let Hydra understand ``conf/train.yaml``: register the resolvers that stand in there.
+    """Let Hydra understand ``conf/train.yaml``, and refuse what that does not understand.
 
-    It also silences a warning: launchers bring a schema under the same name as their file in
-    ``conf/hydra/launcher``, on purpose.
+    It registers the resolvers that stand in there, and silences a warning: launchers bring a schema
+    under the same name as their file in ``conf/hydra/launcher``, on purpose.
     """
     warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
+    composition.register()
+    OmegaConf.register_new_resolver("help_screen", help_screen.screen, replace=True)
     OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
     OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
 
@@ -136,6 +139,7 @@ class PrepareSweep(StrictCallback):
             option = f"hydra/{part}"
             choice = f"{option}={config.hydra.runtime.choices[option]}"
             _require_installed(choice, config.hydra[part]._target_)
+        _check_jobs(config, task)
         for job in RunDir.begun_in(Path(folder)):
             _require_same(job, config.hydra.job.config_name)
         atexit.register(self._on_breakdown, config)
@@ -232,6 +236,21 @@ def _signals_go_to(child: subprocess.Popen[Any]) -> Iterator[None]:
     for number in of_scheduler.intersection(received):
         handler: Any = handlers[number]
         handler(number, None)
+
+
+def _check_jobs(config: DictConfig, task: list[str]) -> None:
+    """Compose some jobs, so that what is unknown is refused before anything is written.
+
+    Raises:
+        SystemExit: with one line.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    params = config.hydra.sweeper.get("params") or {}
+    searched = [f"{key}={value}" for key, value in params.items()]
+    of_hydra = to_plain(config.hydra.overrides.hydra, resolve=False)
+    groups = composition.Groups(loader, config.hydra.job.config_name, of_hydra)
+    for job in composition.job_samples(groups, [*searched, *task]):
+        loader.load_sweep_config(config, job)
 
 
 def _require_installed(choice: str, target: str) -> None:
