@@ -158,12 +158,11 @@ def test_in_a_notebook_too(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_of_a_sweep_each_option_is_composed_but_not_each_value():
+def test_of_a_sweep_each_option_is_tried_with_the_rest_as_it_is_typed():
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        command = ["model=mlp,conv", "latent_dim=2,4,8", "optimizer.lr=interval(1e-4,1e-2)"]
-        rest = ["latent_dim=2", "optimizer.lr=0.0001"]
-        jobs = list(composition.job_samples(groups(), command))
-    assert jobs == [["model=mlp", *rest], ["model=conv", *rest]]
+        values = ["latent_dim=2,4,8", "optimizer.lr=interval(1e-4,1e-2)", "+seed=1"]
+        jobs = list(composition.job_samples(groups(), ["model=mlp,conv", *values]))
+    assert jobs == [["model=mlp", *values], ["model=conv", *values]]
 
 
 def test_the_help_has_every_group_with_its_options_on_one_narrow_screen():

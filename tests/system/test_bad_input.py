@@ -20,7 +20,7 @@ SMALL = ("debug=fast", "model.encoder.hidden_sizes=[16]", "model.decoder.hidden_
     [
         (["model=mpl"], "error: there is no model=mpl; did you mean model=mlp? model is one of"),
         (["+beta=4"], "error: +beta=4: there is no beta; did you mean objective.beta=4?"),
-        (["-m", "latent_dims=2,3"], "did you mean latent_dim=2?"),
+        (["-m", "latent_dims=2,3"], "did you mean latent_dim=2,3?"),
         (["-m", "model=mlp,conv", "++model.encoder.blocks=2"], "blocks is no argument of"),
         (["resume=nowhere"], "error: nowhere is not a run directory"),
         (["hydra.run.dir=/proc/nowhere"], "error: the run directory cannot be made"),

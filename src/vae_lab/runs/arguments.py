@@ -175,9 +175,13 @@ def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 @cache
 def _all_parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a target, and of constructors to which it passes further ones."""
+    """Return the parameters of a target, and where it is ours, of those that it inherits from.
+
+    A constructor of ours passes further arguments on to these; that of a library, anywhere.
+    """
     found = _parameters(target)
-    for cls in target.__mro__[1:-1] if inspect.isclass(target) else ():
+    classes = inspect.getmro(target)[1:-1] if inspect.isclass(target) else ()
+    for cls in classes if target.__module__.startswith("vae_lab.") else ():
         further = [name for name, each in found.items() if each.kind is each.VAR_KEYWORD]
         if further and "__init__" in vars(cls):
             inherited = inspect.signature(cls.__init__).parameters

@@ -7,7 +7,7 @@ with what was probably meant.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -37,29 +37,31 @@ _load = ConfigLoaderImpl.load_configuration
 
 
 def register() -> None:
-    """Let every composition of this process be checked.
+    """Let Hydra check whatever it composes for a command line.
 
-    Hydra has no place for it: its callbacks come after composing, and a sweep composes its jobs by
+    It has no place for that: its callbacks come after composing, and a sweep composes its jobs by
     itself. So the one function through which it composes is replaced.
     """
     ConfigLoaderImpl.load_configuration = _checked_load
 
 
 def _checked_load(
-    loader: ConfigLoaderImpl,
+    self: ConfigLoaderImpl,
     config_name: str | None,
     overrides: list[str],
     run_mode: RunMode,
     from_shell: bool = True,
     validate_sweep_overrides: bool = True,
 ) -> DictConfig:
-    """Compose as Hydra does, and check; a command line ends with one line if that goes wrong."""
+    """Compose as Hydra does; for a command line check it, and end with one line if it is wrong."""
 
     def compose(lines: list[str]) -> DictConfig:
-        return _load(loader, config_name, lines, run_mode, from_shell, validate_sweep_overrides)
+        return _load(self, config_name, lines, run_mode, from_shell, validate_sweep_overrides)
 
-    with told_in_one_line() if from_shell else nullcontext():
-        groups = Groups(loader, config_name, overrides)
+    if not from_shell:
+        return compose(overrides)
+    with told_in_one_line():
+        groups = Groups(self, config_name, overrides)
         return checked(groups, compose, overrides, is_job=run_mode == RunMode.RUN)
 
 
@@ -126,13 +128,15 @@ def checked(
         hydra.errors.HydraException: with one line, if something is unknown.
     """
     try:
-        composed = compose(overrides)
+        parsed = groups.parse(overrides)
     except OverrideParseException as error:
         reason = str(error).splitlines()[0] if "=" in error.override else "it is no key=value"
         raise ConfigCompositionException(f"{error.override} is not understood: {reason}") from error
+    try:
+        composed = compose(overrides)
     except (HydraException, ValueError):
         if is_job:
-            _require_one_value(groups, overrides)
+            _require_one_value(parsed)
         _check(groups, compose, overrides)
         raise
     if is_job and any(line.startswith("+") for line in overrides):
@@ -140,13 +144,13 @@ def checked(
     return composed
 
 
-def _require_one_value(groups: Groups, overrides: Sequence[str]) -> None:
+def _require_one_value(overrides: Sequence[Override]) -> None:
     """Refuse several values where there is no sweep.
 
     Raises:
         ConfigCompositionException: with one line.
     """
-    for override in groups.parse(overrides):
+    for override in overrides:
         if override.is_sweep_override():
             raise ConfigCompositionException(
                 f"{override.input_line} is more than one value: python train.py -m sweeps over "
@@ -154,25 +158,33 @@ def _require_one_value(groups: Groups, overrides: Sequence[str]) -> None:
             )
 
 
+def check_sweep(groups: Groups, compose: Compose, overrides: Sequence[str]) -> None:
+    """Refuse an override of a sweep that means nothing, with any option of a group.
+
+    Raises:
+        hydra.errors.HydraException: with one line.
+    """
+    for job in job_samples(groups, overrides):
+        _check(groups, compose, job)
+
+
 def job_samples(groups: Groups, overrides: Sequence[str]) -> Iterator[list[str]]:
-    """Yield overrides of some jobs of a sweep, so that every option of a group is in one."""
-    parsed = groups.parse(overrides)
-    values = {override.get_key_element(): _values(groups, override) for override in parsed}
-    first = {key: choices[0] for key, choices in values.items() if choices}
-    yield [f"{key}={value}" for key, value in first.items()]
-    for key, choices in values.items():
-        for choice in choices[1:]:
-            yield [f"{name}={value}" for name, value in (first | {key: choice}).items()]
+    """Yield overrides of a sweep with one option of each group, so that each option has its turn.
+
+    Other values stay as they are typed, also where they are several.
+    """
+    choices = {str(each.input_line): _choices(groups, each) for each in groups.parse(overrides)}
+    first = {line: options[0] for line, options in choices.items() if options}
+    yield list(first.values())
+    for line, options in choices.items():
+        for option in options[1:]:
+            yield list((first | {line: option}).values())
 
 
-def _values(groups: Groups, override: Override) -> list[str]:
-    if not override.is_sweep_override():
-        return [override.get_value_element_as_str()]
-    if override.is_interval_sweep():
-        interval: Any = override.value()
-        return [str(interval.start)]
-    choices = list(override.sweep_string_iterator())
-    return choices if groups.are_meant(override) else choices[:1]
+def _choices(groups: Groups, override: Override) -> list[str]:
+    if not override.is_discrete_sweep() or not groups.are_meant(override):
+        return [str(override.input_line)]
+    return [f"{override.get_key_element()}={name}" for name in override.sweep_string_iterator()]
 
 
 def _check(groups: Groups, compose: Compose, overrides: Sequence[str]) -> None:

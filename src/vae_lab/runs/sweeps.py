@@ -239,18 +239,21 @@ def _signals_go_to(child: subprocess.Popen[Any]) -> Iterator[None]:
 
 
 def _check_jobs(config: DictConfig, task: list[str]) -> None:
-    """Compose some jobs, so that what is unknown is refused before anything is written.
+    """Refuse what no part of the configuration takes, before anything is written.
 
     Raises:
-        SystemExit: with one line.
+        hydra.errors.HydraException: with one line.
     """
     loader = GlobalHydra.instance().config_loader()
+    name, of_hydra = config.hydra.job.config_name, to_plain(config.hydra.overrides.hydra)
+
+    def compose(lines: list[str]) -> DictConfig:
+        return loader.load_configuration(name, [*of_hydra, *lines], RunMode.MULTIRUN)
+
     params = config.hydra.sweeper.get("params") or {}
     searched = [f"{key}={value}" for key, value in params.items()]
-    of_hydra = to_plain(config.hydra.overrides.hydra, resolve=False)
-    groups = composition.Groups(loader, config.hydra.job.config_name, of_hydra)
-    for job in composition.job_samples(groups, [*searched, *task]):
-        loader.load_sweep_config(config, job)
+    groups = composition.Groups(loader, name, of_hydra)
+    composition.check_sweep(groups, compose, [*searched, *task])
 
 
 def _require_installed(choice: str, target: str) -> None:
