@@ -245,7 +245,8 @@ def _check_jobs(config: DictConfig, task: list[str]) -> None:
         hydra.errors.HydraException: with one line.
     """
     loader = GlobalHydra.instance().config_loader()
-    name, of_hydra = config.hydra.job.config_name, to_plain(config.hydra.overrides.hydra)
+    name = config.hydra.job.config_name
+    of_hydra = to_plain(config.hydra.overrides.hydra, resolve=False)
 
     def compose(lines: list[str]) -> DictConfig:
         return loader.load_configuration(name, [*of_hydra, *lines], RunMode.MULTIRUN)
