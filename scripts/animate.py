@@ -20,6 +20,7 @@ from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.newest import MEANT, the_run
 from vae_lab.runs.rundir import RunDir
 
 IMAGES = 2000
@@ -90,12 +91,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("run", type=Path, help=MEANT)
     parser.add_argument("--what", choices=(*FILMS, "all"), default="all", help="default: all")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: <run>/images")
     trust.add_option(parser)
     arguments = parser.parse_args()
-    run = RunDir(arguments.run, arguments.trust)
+    run = RunDir(the_run(arguments.run), arguments.trust)
     output = arguments.output or run.images
 
     torch.manual_seed(0)

@@ -18,6 +18,7 @@ from vae_lab.files import require_writable, write_atomically
 from vae_lab.reports import results_table
 from vae_lab.runs import terminal, trust
 from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.newest import MEANT, the_run
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained import evaluate
 from vae_lab.training.advice import quieten
@@ -92,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="a run directory, of a crashed run too")
+    parser.add_argument("run", type=Path, help=MEANT)
     parser.add_argument("--num-samples", type=int, default=5000, metavar="K",
                         help="importance samples per image (default 5000)")  # fmt: skip
     parser.add_argument("--split", choices=("val", "test"), default="test")
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="default: <run>/evaluation.json")
     trust.add_option(parser)
     arguments = parser.parse_args()
-    run = RunDir(arguments.run, arguments.trust)
+    run = RunDir(the_run(arguments.run), arguments.trust)
     split = arguments.split if arguments.split != "test" else None
     output = arguments.output or run.evaluation_file(*filter(None, [arguments.data, split]))
 
@@ -111,7 +112,7 @@ def main() -> None:
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} images"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
-    check_output(output, arguments.run, arguments.num_samples)
+    check_output(output, run.path, arguments.num_samples)
     device = open_device(arguments.device)
     with Progress(*columns, console=terminal.console(), transient=True) as progress:
         task = progress.add_task(f"log p(x), K = {arguments.num_samples}", total=None)

@@ -14,6 +14,7 @@ from pathlib import Path
 import vae_lab
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.newest import MEANT, the_run
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained import export
 
@@ -24,13 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("run", type=Path, help=MEANT)
     parser.add_argument("--to", choices=tuple(export.TARGETS), required=True, help="the format")
     parser.add_argument("--output", type=Path, help="a folder; default: <run>/export/<format>")
     trust.add_option(parser)
     arguments = parser.parse_args()
-    folder = arguments.output or RunDir(arguments.run).export_folder(arguments.to)
-    trained = vae_lab.load(arguments.run, arguments.trust)
+    run = RunDir(the_run(arguments.run))
+    folder = arguments.output or run.export_folder(arguments.to)
+    trained = vae_lab.load(run.path, arguments.trust)
     written = export.export(trained, arguments.to, folder)
     caveat = export.encoder_caveat(trained) if arguments.to != "safetensors" else None
     if caveat is not None:

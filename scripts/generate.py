@@ -20,6 +20,7 @@ from vae_lab.files import write_atomically
 from vae_lab.pictures import plots
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.newest import MEANT, the_run
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained.loaded import TrainedVAE
 
@@ -107,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("run", type=Path, help=MEANT)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--at", metavar="Z1,Z2,...", help="decode this point of latent space")
     what.add_argument("--num", type=int, help="decode this many samples from the prior")
@@ -120,12 +121,12 @@ def main() -> None:
                         "numbered if there is one")  # fmt: skip
     trust.add_option(parser)
     arguments = parser.parse_args(_joined(sys.argv[1:]))
-    run = RunDir(arguments.run, arguments.trust)
+    run = RunDir(the_run(arguments.run), arguments.trust)
     output = free_path(arguments.output, run.images)
 
     if arguments.temperature is not None and arguments.num is None:
         raise ValueError("--temperature goes with --num: it changes what is sampled")
-    trained = vae_lab.load(arguments.run, arguments.trust)
+    trained = vae_lab.load(run.path, arguments.trust)
     if arguments.at is not None:
         picture = at_point(trained, arguments.at)
     elif arguments.num is not None:

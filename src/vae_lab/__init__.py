@@ -15,7 +15,7 @@ def load(path: str | os.PathLike[str], trust: Sequence[str] = ()) -> "TrainedVAE
     built, and nothing else is called.
 
     Args:
-        path: the folder.
+        path: the folder; a folder of runs, or ``latest`` for ``runs/``, means its newest run.
         trust: modules of your own that are called too, such as ``["mynet"]``.
 
     Raises:

@@ -1,5 +1,6 @@
 """Where a run begins, and what a resumed one may change."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_a_notebook_may_call_the_directory_as_it_likes(name, tmp_path):
     config = launch.compose(ROOT / "conf", tmp_path / name, [])
     assert config.run_dir == str(tmp_path / name)
     assert RunDir(tmp_path / name).config().latent_dim == config.latent_dim
+
+
+def test_what_goes_on_may_be_the_newest_run_of_a_folder(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        launch.compose(ROOT / "conf", tmp_path / name, [])
+        RunDir(tmp_path / name).write_summary({"status": "interrupted"})
+    os.utime(tmp_path / "b" / "summary.json", (1, 1))
+    config = hydra_config(tmp_path, resume=str(tmp_path))
+    assert begin(config) == config.resume == str(tmp_path / "a")
+    monkeypatch.setenv("LOCAL_RANK", "1")  # by now another run may be the newest
+    chosen = tmp_path / "b"
+    config = hydra_config(chosen, f"hydra.run.dir={chosen}", resume=str(tmp_path))
+    assert begin(config) == config.resume == str(chosen)
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"])

@@ -173,7 +173,7 @@ def test_a_sweep_keeps_its_configuration(folder):
     ("override", "message"),
     [
         ("sweep.name=a/b", "error: sweep.name is a folder in runs/, of letters, digits"),
-        ("latnt_dim=2,3", "Key 'latnt_dim' is not in struct"),
+        ("latnt_dim=2,3", "there is no latnt_dim; did you mean latent_dim=2,3?"),
         ("resume=a,b", "error: resume= goes on with one run, without --multirun"),
     ],
 )

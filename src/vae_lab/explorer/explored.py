@@ -20,6 +20,7 @@ from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.objectives import elbo_parts
 from vae_lab.pictures import plots
+from vae_lab.runs.newest import the_run
 from vae_lab.runs.rundir import RunDir
 
 DIGITS = 2000  # test images shown on the plane
@@ -173,7 +174,7 @@ def open_runs(run_dirs: list[Path], trusted: Sequence[str] = ()) -> list[Explore
     """Open the runs to look at side by side.
 
     Args:
-        run_dirs: the run directories.
+        run_dirs: the run directories, or what ``runs.newest`` takes for one.
         trusted: modules of the user's own that may be built from too.
 
     Raises:
@@ -183,7 +184,7 @@ def open_runs(run_dirs: list[Path], trusted: Sequence[str] = ()) -> list[Explore
     """
     if len(run_dirs) > MOST_RUNS:
         raise ValueError(f"at most {MOST_RUNS} runs fit side by side, got {len(run_dirs)}")
-    explored = [ExploredRun(run_dir, trusted) for run_dir in run_dirs]
+    explored = [ExploredRun(the_run(run_dir), trusted) for run_dir in run_dirs]
     shapes = sorted({run.model.image_shape for run in explored})
     if len(shapes) > 1:
         raise ValueError(

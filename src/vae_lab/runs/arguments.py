@@ -74,12 +74,12 @@ def check(config: DictConfig, given: Sequence[str] = ()) -> None:
     """
     for node in parts(config):
         target = locate(node)
-        takes = _takes(target)
-        names = [str(name) for name in node if not str(name).startswith("_")]
-        for name in names:
-            if name in takes:
-                require(partial(key_of, node, name), _plain(node[name]), takes[name])
-        _check_names(node, target, [*names, *(given if node is config else ())])
+        types = _types(target)
+        set_here = [str(name) for name in node if not str(name).startswith("_")]
+        for name in set_here:
+            if name in types:
+                require(partial(key_of, node, name), _plain(node[name]), types[name])
+        _check_names(node, target, [*set_here, *(given if node is config else ())])
 
 
 def parts(node: Any) -> Iterator[DictConfig]:  # noqa: ANN401
@@ -161,7 +161,7 @@ def _keys(node: DictConfig, name: str) -> list[str]:
 
 
 @cache
-def _takes(target: Callable[..., Any]) -> dict[str, Any]:
+def _types(target: Callable[..., Any]) -> dict[str, Any]:
     found = annotations(target)
     for cls in reversed(target.__mro__ if inspect.isclass(target) else ()):
         found = found | LIMITS.get(f"{cls.__module__}.{cls.__qualname__}", {})
@@ -169,26 +169,54 @@ def _takes(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 @cache
-def _parameters(target: Callable[..., Any]) -> Sequence[inspect.Parameter]:
-    return list(inspect.signature(target).parameters.values())
+def _parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(target).parameters)
 
 
-def _check_names(node: DictConfig, target: Callable[..., Any], names: Sequence[str]) -> None:
+@cache
+def _all_parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a target, and where it is ours, of those that it inherits from.
+
+    A constructor of ours passes further arguments on to these; that of a library, anywhere.
+    """
+    found = _parameters(target)
+    classes = inspect.getmro(target)[1:-1] if inspect.isclass(target) else ()
+    for cls in classes if target.__module__.startswith("vae_lab.") else ():
+        further = [name for name, each in found.items() if each.kind is each.VAR_KEYWORD]
+        if further and "__init__" in vars(cls):
+            inherited = inspect.signature(cls.__init__).parameters
+            found = {name: each for name, each in found.items() if name not in further}
+            found = {name: inherited[name] for name in inherited if name != "self"} | found
+    return found
+
+
+def names(target: Callable[..., Any]) -> list[str]:
+    """Return the arguments of a target that have a name."""
+    nameless = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [name for name, each in _all_parameters(target).items() if each.kind not in nameless]
+
+
+def takes(target: Callable[..., Any], name: str) -> bool:
+    """Tell whether a target can be called with an argument of this name."""
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in _all_parameters(target).values())
+    return takes_any or name in names(target)
+
+
+def _check_names(node: DictConfig, target: Callable[..., Any], given: Sequence[str]) -> None:
     """Refuse names that the target does not know; unless partial, the lack of one it needs."""
-    parameters = _parameters(target)
     key = node._get_full_key(None)
-    by_name = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        for name in names:
-            if name not in by_name:
-                raise ValueError(
-                    f"{key}.{name} is no argument of {node['_target_']}, which takes "
-                    f"{', '.join(by_name) or 'none'}"
-                )
+    by_name = names(target)
+    for name in given:
+        if not takes(target, name):
+            raise ValueError(
+                f"{key}.{name} is no argument of {node['_target_']}, which takes "
+                f"{', '.join(by_name) or 'none'}"
+            )
     if node.get("_partial_") or "_args_" in node:
         return
-    needed = [p.name for p in parameters if p.default is p.empty and p.name in by_name]
-    missing = [name for name in needed if name not in names]
+    own = _parameters(target).items()
+    needed = [name for name, each in own if each.default is each.empty and name in by_name]
+    missing = [name for name in needed if name not in given]
     if missing:
         raise ValueError(f"{key}.{missing[0]} is missing: {node['_target_']} needs it")
 

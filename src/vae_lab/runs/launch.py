@@ -1,21 +1,25 @@
 """How a run begins: its directory and its configuration, whether new, resumed or in a notebook."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vae_lab.runs import composition
 from vae_lab.runs.agreement import agreed, begins_a_run
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.moment import fixed
+from vae_lab.runs.newest import the_run
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.strict_callback import StrictCallback
 
@@ -25,7 +29,8 @@ KEPT = ("model", "optimizer")  # a checkpoint has weights for the one and state 
 class PrepareRun(StrictCallback):
     """Makes the run directory, or says in one line why that cannot be.
 
-    With ``resume=<run directory>`` the run goes on in that directory.
+    With ``resume=<run directory>`` the run goes on in that directory; a folder of runs, or
+    ``latest``, means the newest run.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
@@ -40,14 +45,17 @@ class PrepareRun(StrictCallback):
         is_chosen = any(override.lstrip("+").startswith("hydra.run.dir=") for override in chosen)
         check_places(config)
         if config.resume is not None:
-            RunDir(config.resume).config()
-            run.dir = config.resume
+            if begins_a_run() or not is_chosen:
+                run.dir = str(the_run(config.resume, to_resume=True))
+            RunDir(run.dir).config()
         elif is_chosen and begins_a_run():
             _require_unused(RunDir(run.dir))
         try:
             if config.resume is None and not is_chosen and begins_a_run():
                 run.dir = str(_make_directory(Path(run.dir)))
             run.dir = agreed("run_dir", run.dir)
+            if config.resume is not None:
+                config.resume = run.dir
             Path(run.dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
@@ -107,7 +115,8 @@ def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConf
     run = RunDir(run_dir)
     _require_unused(run)
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
-        config = hydra.compose("train", list(overrides))
+        groups = composition.Groups(GlobalHydra.instance().config_loader(), "train", overrides)
+        config = composition.checked(groups, partial(hydra.compose, "train"), list(overrides))
     config.run_dir = str(run_dir)
     config = fixed(config)
     run.write_config(config, overrides)

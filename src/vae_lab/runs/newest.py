@@ -10,7 +10,10 @@ from vae_lab.runs.rundir import RunDir
 
 RUNS = Path("runs")
 LATEST = "latest"
-MEANT = f"a run directory; of a folder of runs, or {LATEST}, the newest run that has a checkpoint"
+MEANT = (
+    f"a run directory, or a folder of runs, or {LATEST} for runs/: then its newest run that has a "
+    "checkpoint"
+)
 
 
 def newest_runs(root: Path = RUNS, limit: int | None = None) -> list[Path]:
@@ -24,11 +27,24 @@ def newest_runs(root: Path = RUNS, limit: int | None = None) -> list[Path]:
 
 
 def the_run(path: str | os.PathLike[str], to_resume: bool = False) -> Path:
-    """Return the run directory that a path means, and say which if the path does not.
+    """Return the run directory that a path means, as ``find_run`` does, and say which if need be.
 
-    A run directory is itself. Of any other folder the newest run below it is meant, and by
-    ``latest`` the newest below ``runs/``: of those that have a checkpoint, or to go on with, of all
-    that have begun to train.
+    Raises:
+        FileNotFoundError: if there is no such run.
+    """
+    run, others = find_run(path, to_resume)
+    if others is not None:
+        which = f"the newest of {others} runs" if others > 1 else "the only run"
+        terminal.say(f"{path}: {run}, {which}")
+    return run
+
+
+def find_run(path: str | os.PathLike[str], to_resume: bool = False) -> tuple[Path, int | None]:
+    """Return the run directory that a path means, and of how many it is the newest.
+
+    A run directory means itself, and is the newest of None. Another folder means the newest run
+    below it, and ``latest`` the newest below ``runs/``: of those that have a checkpoint, or of all
+    that have begun to train where one is to go on.
 
     Raises:
         FileNotFoundError: if there is no such run.
@@ -36,19 +52,18 @@ def the_run(path: str | os.PathLike[str], to_resume: bool = False) -> Path:
     given = Path(path)
     folder = RUNS if given == Path(LATEST) and not given.exists() else given
     if RunDir(folder).is_composed:
-        return folder
+        return folder, None
     if not folder.is_dir():
         raise FileNotFoundError(f"{given} is not a run directory: there is no folder {folder}")
     begun = _begun(folder)
-    found = next((run.path for run in begun if to_resume or run.is_trained), None)
-    if found is None:
-        raise FileNotFoundError(
-            f"{given} is not a run directory: it has no .hydra/config.yaml, and "
-            + (f"none of the {len(begun)} runs below it has a checkpoint" if begun
-               else "there is no run below it")
-        )  # fmt: skip
-    terminal.say(f"{given}: {found}, the newest of {len(begun)}")
-    return found
+    meant = [run for run in begun if to_resume or run.is_trained]
+    if meant:
+        return meant[0].path, len(meant)
+    raise FileNotFoundError(
+        f"{given} is not a run directory: it has no .hydra/config.yaml, and "
+        + (f"none of the {len(begun)} runs below it has a checkpoint" if begun
+           else "there is no run below it")
+    )  # fmt: skip
 
 
 def _begun(root: Path) -> list[RunDir]:

@@ -28,12 +28,13 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from vae_lab.runs import terminal
+from vae_lab.runs import composition, help_screen, terminal
 from vae_lab.runs.agreement import agreed
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.launch import check_places
@@ -89,12 +90,14 @@ def job_directory(overrides: str) -> str:
 
 
 def register() -> None:
-    """Let Hydra understand ``conf/train.yaml``: register the resolvers that stand in there.
+    """Let Hydra understand ``conf/train.yaml``, and refuse what that does not understand.
 
-    It also silences a warning: launchers bring a schema under the same name as their file in
-    ``conf/hydra/launcher``, on purpose.
+    It registers the resolvers that stand in there, and silences a warning: launchers bring a schema
+    under the same name as their file in ``conf/hydra/launcher``, on purpose.
     """
     warnings.filterwarnings("ignore", r"\s*'hydra/(launcher|sweeper)/\w+' is validated against")
+    composition.register()
+    OmegaConf.register_new_resolver("help_screen", help_screen.screen, replace=True)
     OmegaConf.register_new_resolver("job_directory", job_directory, replace=True)
     OmegaConf.register_new_resolver("first_of", _first_of, replace=True)
 
@@ -144,6 +147,7 @@ class PrepareSweep(StrictCallback):
             option = f"hydra/{part}"
             choice = f"{option}={config.hydra.runtime.choices[option]}"
             _require_installed(choice, config.hydra[part]._target_)
+        _check_jobs(config, task)
         for job in RunDir.begun_in(Path(folder)):
             _require_same(job, config.hydra.job.config_name)
         atexit.register(self._on_breakdown, config)
@@ -240,6 +244,25 @@ def _signals_go_to(child: subprocess.Popen[Any]) -> Iterator[None]:
     for number in of_scheduler.intersection(received):
         handler: Any = handlers[number]
         handler(number, None)
+
+
+def _check_jobs(config: DictConfig, task: list[str]) -> None:
+    """Refuse what no part of the configuration takes, before anything is written.
+
+    Raises:
+        hydra.errors.HydraException: with one line.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    name = config.hydra.job.config_name
+    of_hydra = to_plain(config.hydra.overrides.hydra, resolve=False)
+
+    def compose(lines: list[str]) -> DictConfig:
+        return loader.load_configuration(name, [*of_hydra, *lines], RunMode.MULTIRUN)
+
+    params = config.hydra.sweeper.get("params") or {}
+    searched = [f"{key}={value}" for key, value in params.items()]
+    groups = composition.Groups(loader, name, of_hydra)
+    composition.check_sweep(groups, compose, [*searched, *task])
 
 
 def _require_installed(choice: str, target: str) -> None:

@@ -16,6 +16,7 @@ from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.environment import installed
+from vae_lab.runs.newest import the_run
 from vae_lab.runs.rundir import RunDir
 from vae_lab.seeding import set_random_state
 
@@ -166,7 +167,7 @@ def open_run(run_dir: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Tr
     """Open the trained model of a run, on the CPU; of its paths nothing is kept.
 
     Args:
-        run_dir: the run directory.
+        run_dir: the run directory, or what ``runs.newest`` takes for one.
         trusted: modules of the user's own that may be built from too.
 
     Raises:
@@ -174,7 +175,7 @@ def open_run(run_dir: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Tr
         ValueError: if configuration and weights are damaged or do not fit, or the configuration
             names what is not trusted.
     """
-    run = RunDir(run_dir, trusted)
+    run = RunDir(the_run(run_dir), trusted)
     model = run.open_model()
     description = run.description()
     config = {key: description[key] for key in KEPT}
