@@ -150,6 +150,8 @@ def test_what_goes_on_is_changed_by_the_keys_that_it_has(tmp_path):
     launch.compose(ROOT / "conf", run, ["objective=iwae", "+trainer.limit_val_batches=2"])
     compose(f"resume={run}", "+trainer.limit_val_batches=3", "++objective.dreg=true")
     assert "objective.num_samples=3?" in refusal_of(f"resume={run}", "+objective.num_sample=3")
+    # a new run would not have it
+    assert compose(f"resume={run}", "objective.dreg=true").objective.dreg
 
 
 def test_in_a_notebook_too(tmp_path):
@@ -184,3 +186,8 @@ def test_the_help_has_every_group_with_its_options_on_one_narrow_screen():
     for example in examples:
         words = [word for word in example.split()[2:] if word not in ("-m", "resume=latest")]
         compose(*[re.sub(r"=(\d+),.*", r"=\1", word) for word in words])
+
+
+def test_a_second_option_with_a_plus_is_not_dropped_in_silence():
+    line = refusal_of("callbacks=ema", "+callbacks=early_stopping")
+    assert "both are callbacks=[ema,early_stopping]" in line

@@ -138,10 +138,18 @@ def checked(
         if is_job:
             _require_one_value(parsed)
         _check(groups, compose, overrides)
-        raise
+        if _resumed(parsed) is None:
+            raise
+        return compose([_forced(groups, override) for override in parsed])
     if is_job and any(line.startswith("+") for line in overrides):
         _check(groups, compose, overrides)
     return composed
+
+
+def _forced(groups: Groups, override: Override) -> str:
+    """Return an override that also sets a key of a resumed run that a new run would not have."""
+    line = str(override.input_line)
+    return line if groups.are_meant(override) or line[0] in "+~" else f"++{line}"
 
 
 def _require_one_value(overrides: Sequence[Override]) -> None:
@@ -197,6 +205,7 @@ def _check(groups: Groups, compose: Compose, overrides: Sequence[str]) -> None:
     choices = [override for override in parsed if groups.are_meant(override)]
     for choice in choices:
         _check_option(choice, groups.options(choice.key_or_group))
+    _require_one_choice(choices)
     others = [override for override in parsed if override not in choices]
     chosen = [*choices, *(other for other in others if other.key_or_group == SEARCHPATH)]
     resumed = _resumed(others)
@@ -210,6 +219,18 @@ def _check(groups: Groups, compose: Compose, overrides: Sequence[str]) -> None:
         if reason is not None:
             raise ConfigCompositionException(reason)
         _apply(config, override)
+
+
+def _require_one_choice(choices: Sequence[Override]) -> None:
+    """Refuse an option that is added to a chosen one: Hydra would drop it."""
+    chosen = {each.key_or_group: each.value() for each in choices if not each.is_add()}
+    for added in filter(Override.is_add, choices):
+        group, name = added.key_or_group, added.value()
+        if group in chosen:
+            raise ConfigCompositionException(
+                f"{added.input_line}: {group}={in_yaml(chosen[group])} is chosen already; both "
+                f"are {group}=[{in_yaml(chosen[group])},{in_yaml(name)}]"
+            )
 
 
 def _compose_choices(compose: Compose, choices: Sequence[Override]) -> DictConfig:

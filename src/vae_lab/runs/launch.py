@@ -46,7 +46,7 @@ class PrepareRun(StrictCallback):
         check_places(config)
         if config.resume is not None:
             if begins_a_run() or not is_chosen:
-                run.dir = str(the_run(config.resume, to_resume=True))
+                run.dir = str(the_run(str(config.resume), to_resume=True))
             RunDir(run.dir).config()
         elif is_chosen and begins_a_run():
             _require_unused(RunDir(run.dir))
