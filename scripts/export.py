@@ -14,9 +14,10 @@ from pathlib import Path
 import vae_lab
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
-from vae_lab.runs.newest import MEANT, the_run
+from vae_lab.runs.newest import MEANT
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained import export
+from vae_lab.trained.pretrained import folder_meant
 
 
 @told_in_one_line()
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a folder; default: <run>/export/<format>")
     trust.add_option(parser)
     arguments = parser.parse_args()
-    run = RunDir(the_run(arguments.run))
+    run = RunDir(folder_meant(arguments.run))
     folder = arguments.output or run.export_folder(arguments.to)
     trained = vae_lab.load(run.path, arguments.trust)
     written = export.export(trained, arguments.to, folder)

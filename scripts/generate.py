@@ -20,9 +20,10 @@ from vae_lab.files import write_atomically
 from vae_lab.pictures import plots
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
-from vae_lab.runs.newest import MEANT, the_run
+from vae_lab.runs.newest import MEANT
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained.loaded import TrainedVAE
+from vae_lab.trained.pretrained import folder_meant
 
 
 def at_point(trained: TrainedVAE, point: str) -> Image.Image:
@@ -121,7 +122,7 @@ def main() -> None:
                         "numbered if there is one")  # fmt: skip
     trust.add_option(parser)
     arguments = parser.parse_args(_joined(sys.argv[1:]))
-    run = RunDir(the_run(arguments.run), arguments.trust)
+    run = RunDir(folder_meant(arguments.run), arguments.trust)
     output = free_path(arguments.output, run.images)
 
     if arguments.temperature is not None and arguments.num is None:

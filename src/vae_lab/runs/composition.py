@@ -215,6 +215,8 @@ def _check(groups: Groups, compose: Compose, overrides: Sequence[str]) -> None:
     for override in others:
         _apply(complete, override)
     for override in others:
+        if resumed is not None and override.key_or_group.startswith("hydra."):
+            continue  # which a run does not keep
         reason = KeyCheck(config, complete, options, override, resumed is not None).refusal()
         if reason is not None:
             raise ConfigCompositionException(reason)

@@ -11,6 +11,7 @@ from typing import Any
 
 from vae_lab.extras import require
 from vae_lab.runs import trust
+from vae_lab.runs.newest import the_run
 from vae_lab.trained.loaded import TrainedVAE
 
 CONFIG = "config.json"
@@ -20,6 +21,15 @@ WEIGHTS = "model.safetensors"
 def is_pretrained(folder: str | os.PathLike[str]) -> bool:
     """Tell whether ``folder`` holds an exported model."""
     return all(Path(folder, name).is_file() for name in (CONFIG, WEIGHTS))
+
+
+def folder_meant(path: str | os.PathLike[str]) -> Path:
+    """Return the folder of an exported model, or the run directory that ``path`` means.
+
+    Raises:
+        FileNotFoundError: if it is neither.
+    """
+    return Path(path) if is_pretrained(path) else the_run(path)
 
 
 def build(config: dict[str, Any], trusted: Sequence[str] = ()) -> TrainedVAE:
