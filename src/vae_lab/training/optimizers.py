@@ -28,9 +28,9 @@ class AdamNormGrad(Adam):
                 loss = closure()
         parameters = [p for group in self.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        lengths = torch._foreach_norm(gradients)
-        torch._foreach_add_(lengths, TINY)
-        torch._foreach_div_(gradients, lengths)
+        lengths = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_(lengths, TINY)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_div_(gradients, lengths)  # pyright: ignore[reportPrivateImportUsage]
         super().step()
         return loss
 
