@@ -16,11 +16,11 @@ from vae_lab.evaluation.metrics import Metric, metric
 from vae_lab.runs.arguments import key_of
 from vae_lab.runs.environment import processor_cores
 from vae_lab.runs.instantiate import instantiate
-from vae_lab.training.callbacks.exhibit import Exhibit
+from vae_lab.training.callbacks.album import Album
+from vae_lab.training.callbacks.exhibit import Exhibit, Period
 from vae_lab.training.callbacks.stopwatch import Stopwatch
 from vae_lab.training.checkpoints import AtomicCheckpoints
 from vae_lab.training.execution import Stepping
-from vae_lab.training.lightning_speed import Album
 from vae_lab.training.module import VAEModule
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ OWN_VALUES: dict[str, Any] = {
     "monitor": str | None,
     "compile": bool,
     "steps_per_execution": Union[Size, Literal["auto"]],  # noqa: UP007 - pyright knows no | of Annotated
-    "pictures_every_n_epochs": Union[Size, None],  # noqa: UP007
+    "pictures_every_n_epochs": Period,
     "evaluation.num_samples": Size,
     "sweep.name": str | int | float | None,
     "sweep.trial": Mapping | None,

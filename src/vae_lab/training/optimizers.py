@@ -26,10 +26,11 @@ class AdamNormGrad(Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.grad /= parameter.grad.norm() + TINY
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        lengths = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_(lengths, TINY)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_div_(gradients, lengths)  # pyright: ignore[reportPrivateImportUsage]
         super().step()
         return loss
 

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from vae_lab.model.vae import VAE
 from vae_lab.pictures.colors import CLASS_COLORS
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training import callbacks
+from vae_lab.training.callbacks.album import Album
 from vae_lab.training.callbacks.exhibit import Exhibit, PictureCallback
 from vae_lab.training.callbacks.film import LearningFilm
 from vae_lab.training.callbacks.latent_space import (
@@ -52,12 +54,14 @@ class FakeTrainer:
 class Recorder(Exhibit):
     """Records the epochs at which it was shown."""
 
-    def __init__(self, every_n_epochs):
+    def __init__(self, every_n_epochs, clock=None, seconds=0.0):
         super().__init__("run", every_n_epochs, num_images=1)
-        self.shown = []
+        self.shown, self.clock, self.seconds = [], clock, seconds
 
     def _draw_without_traces(self, trainer, pl_module):
         self.shown.append(self.epochs_done)
+        if self.clock:
+            self.clock.now += self.seconds
 
 
 def draw(exhibit, model, images):
@@ -85,6 +89,21 @@ def test_it_is_shown_when_due_and_once_at_the_end(every, expected):
     trainer.current_epoch = 5
     recorder.on_train_end(trainer, None)
     assert recorder.shown == expected
+
+
+def test_pictures_take_a_tenth_of_the_time_unless_told_otherwise(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("vae_lab.training.callbacks.album.time.perf_counter", lambda: clock.now)
+    recorders = [Recorder("auto", clock, seconds=2.0), Recorder(6, clock, seconds=1.0)]
+    album, trainer = Album(recorders), FakeTrainer(max_epochs=10)
+    album.on_train_start(trainer, None)
+    for epoch in range(10):
+        clock.now += 7
+        trainer.current_epoch = epoch
+        album.on_train_epoch_end(trainer, None)
+    # at 7 s, of which 0 were spent, at 23 (2), 46 (4) and 70 (7)
+    assert recorders[0].shown == [1, 3, 6, 9]
+    assert recorders[1].shown == [6]
 
 
 @pytest.mark.parametrize("every", [0, -1])

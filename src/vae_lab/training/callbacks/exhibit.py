@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, Union, cast
 
 import lightning.pytorch as pl
 import torch
@@ -18,6 +18,8 @@ from vae_lab.training.loggers import TensorBoard
 
 NOISE_SEED = 0
 
+Period = Union[Size, Literal["auto"], None]  # noqa: UP007 - pyright knows no | of Annotated
+
 Drawn = TypeVar("Drawn")
 
 
@@ -29,7 +31,8 @@ class Exhibit(pl.Callback, Generic[Drawn]):
 
     Args:
         run_dir: the run directory.
-        every_n_epochs: epochs from one time to the next, or None for the end of training alone.
+        every_n_epochs: epochs from one time to the next; ``auto`` for as few as there is time for;
+            None for the end of training alone.
         num_images: how many of the data module's examples are shown.
 
     Attributes:
@@ -37,6 +40,7 @@ class Exhibit(pl.Callback, Generic[Drawn]):
         description: what one sees there and how to read it, in Markdown.
         class_names: what the labels are called, known while drawing.
         epochs_done: how many epochs of training were done when it was last shown.
+        has_time: whether it may be shown now if it is shown every ``auto`` epochs.
 
     Raises:
         ValueError: if ``every_n_epochs`` or ``num_images`` is less than 1.
@@ -46,11 +50,12 @@ class Exhibit(pl.Callback, Generic[Drawn]):
     description: str
     class_names: Sequence[str]
 
-    def __init__(self, run_dir: str, every_n_epochs: Size | None, num_images: Size) -> None:
+    def __init__(self, run_dir: str, every_n_epochs: Period, num_images: Size) -> None:
         self.run = RunDir(run_dir)
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images
         self.epochs_done = 0
+        self.has_time = True
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Drawn | None:
         """Return what there is to show, or None if this model has no such thing.
@@ -69,14 +74,17 @@ class Exhibit(pl.Callback, Generic[Drawn]):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the model if it is due; after the last epoch, ``on_train_end`` does."""
         epoch = trainer.current_epoch + 1
-        is_due = self.every_n_epochs is not None and epoch % self.every_n_epochs == 0
-        if is_due and epoch != trainer.max_epochs:
+        if self._is_due(epoch) and epoch != trainer.max_epochs:
             self._show(trainer, pl_module, epoch)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the trained model, unless training stopped early after an epoch that was shown."""
         if self.epochs_done != trainer.current_epoch or not self.epochs_done:
             self._show(trainer, pl_module, trainer.current_epoch)
+
+    def _is_due(self, epoch: int) -> bool:
+        every = self.every_n_epochs
+        return self.has_time if every == "auto" else isinstance(every, int) and epoch % every == 0
 
     def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epochs_done: int) -> None:
         if not trainer.is_global_zero:

@@ -9,7 +9,7 @@ from torch import Tensor
 from vae_lab.checks import GridSize, Positive, Size, checked
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys, plots
-from vae_lab.training.callbacks.exhibit import Exhibit, tensorboards
+from vae_lab.training.callbacks.exhibit import Exhibit, Period, tensorboards
 from vae_lab.training.callbacks.latent_space import PLANE, codes_name
 
 
@@ -46,7 +46,7 @@ class LearningFilm(Exhibit[Image.Image]):
     def __init__(
         self,
         run_dir: str,
-        every_n_epochs: Size | None,
+        every_n_epochs: Period,
         num_images: Size,
         size: GridSize,
         extent: Positive,

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.checks import GridSize, Positive, Size, checked
+from vae_lab.checks import GridSize, Positive, checked
 from vae_lab.evaluation.activity import active_units
 from vae_lab.model.contract import Model
 from vae_lab.pictures import journeys, plots
-from vae_lab.training.callbacks.exhibit import PictureCallback
+from vae_lab.training.callbacks.exhibit import Period, PictureCallback
 
 PLANE = 2
 ACTIVE_NATS = 0.01
@@ -213,7 +213,7 @@ class Manifold(PictureCallback):
     def __init__(
         self,
         run_dir: str,
-        every_n_epochs: Size | None,
+        every_n_epochs: Period,
         size: GridSize,
         spacing: Literal["linear", "quantile"],
         extent: Positive,
