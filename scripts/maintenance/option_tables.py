@@ -25,7 +25,7 @@ HEADER = re.compile(r"(?:#.*\n)+")
 SENTENCE = re.compile(r".*?(?<!et al)\.(?=\s|$)", re.DOTALL)
 PART_OF_DEFAULTS = re.compile(r"^ +- /(\w+)@(\w+)$", re.MULTILINE)
 CODE = re.compile(
-    r"(?<![`\w])(pip install (?:-e )?'[^']+'|[\w./]*<\w+>[\w./<>=]*|[\w./]+=\S*[\w\]])"
+    r"(?<![`\w])(\{.*?\}|pip install (?:-e )?'[^']+'|[\w./]*<\w+>[\w./<>=]*|[\w./]+=\S*[\w\]])"
 )
 ARXIV = re.compile(r"arXiv:(\d+\.\d+)")
 
@@ -57,7 +57,7 @@ def option_tables(conf: Path) -> str:
         if isinstance(entry, dict)
         for group, option in entry.items()
     }
-    lines = ["## A run", "", "| key | |", "|---|---|"]
+    lines = ["## A run", "", "| key | what it is |", "|---|---|"]
     lines += [
         f"| `{setting.key}={setting.value}` | {in_markdown(setting.comment)} |"
         for setting in settings(primary, yaml.compose(primary), "")

@@ -22,7 +22,7 @@ SMALL = (
     "data=fashion_mnist", "data.val_size=8", "data.batch_size=8", "callbacks=bare",
     "trainer.max_epochs=1", "evaluation.num_samples=2",
 )  # fmt: skip
-MORE = re.compile(r"(?<=[\d],\d),.*")  # values of a sweep than two
+MORE = re.compile(r"(?<=[\d],\d),.*")  # what a sweep has behind two values
 SHORTER = {  # of scripts that take long, or do not end
     "animate": ["--what", "interpolation"],
     "evaluate": ["--num-samples", "2"],
