@@ -11,20 +11,21 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`(python [^`]+)`(?!`)")
 FILE = re.compile(r"^# (?P<path>(?:conf|src)/\S+\.(?:yaml|py))", re.MULTILINE)
 REFUSED = re.compile(r"^\$ (.+)\n(error: .+)$", re.MULTILINE)
+SHELL = ("", "bash", "sh")
 PROMPT = "$ "
 
 
 def commands(page: str) -> list[list[str]]:
     """Return the words of each command of a page that is to work, in order.
 
-    A block with a prompt holds output too; of every other block without a language each line is a
-    command, if the first one begins as commands do.
+    A block with a prompt holds output too; in every other one, of no language or of the shell's,
+    those lines are commands that begin as commands do.
     """
     text = (ROOT / page).read_text(encoding="utf-8")
     lines: list[str] = []
     for language, block in BLOCK.findall(text):
         joined = block.replace("\\\n", " ").splitlines()
-        if language:
+        if language not in SHELL:
             continue
         refused = [command for command, _ in REFUSED.findall(block)]
         prompted = [line.removeprefix(PROMPT) for line in joined if line.startswith(PROMPT)]
