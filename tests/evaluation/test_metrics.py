@@ -1,12 +1,8 @@
-"""The table of metrics: what it is asked, and that it stands in the README."""
-
-from pathlib import Path
+"""The table of metrics, and what it is asked."""
 
 import pytest
 
-from vae_lab.evaluation.metrics import METRICS, markdown_table, metric, with_suffix
-
-README = Path(__file__).parents[2] / "README.md"
+from vae_lab.evaluation.metrics import METRICS, metric, with_suffix
 
 
 def test_no_name_is_taken_twice():
@@ -43,8 +39,3 @@ def test_which_way_is_better():
     assert not metric("val/loss").higher_is_better
     with pytest.raises(ValueError, match="kl has no best value"):
         _ = metric("val/kl").higher_is_better
-
-
-def test_the_readme_holds_the_table():
-    table = f"<!-- metrics -->\n{markdown_table()}\n<!-- end of metrics -->"
-    assert table in README.read_text(encoding="utf-8")

@@ -74,6 +74,12 @@ def test_gaps_lie_between_codes_and_far_from_all():
     assert found.norm(dim=1).max() < 1
 
 
+def test_gaps_do_not_crowd_into_one():
+    codes = torch.cat([torch.randn(500, 2) * 0.1 + 5 * torch.eye(2)[0], torch.randn(500, 2) * 2])
+    found = journeys.gaps(codes, 10)
+    assert torch.nn.functional.pdist(found).min() > 0.3
+
+
 def test_the_reach_holds_nearly_all_codes_and_grows_in_steps():
     assert journeys.reach(torch.randn(500, 2) / 2, least=3.0) == 3.0
     codes = torch.randn(500, 2) * 4

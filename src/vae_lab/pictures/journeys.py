@@ -13,6 +13,7 @@ PLANE = 2
 PETALS = 5
 STATIONS = 8
 GAP_ROUNDS = 10
+EMPTIEST = 0.05  # of the middles
 SMALLEST_SINE = 1e-3
 MOST = 0.97
 
@@ -82,15 +83,20 @@ def typical(codes: Tensor, labels: Tensor) -> Tensor:
 
 
 def gaps(codes: Tensor, count: int) -> Tensor:
-    """Return ``count`` points (count, D) between codes (N, D), but far from all of them.
+    """Return ``count`` points (count, D) between codes (N, D), far from all of them and each other.
 
-    They are chosen at random among the emptiest hundredth of the middles between two codes.
+    Of the emptiest part of the middles between two codes the farthest from all codes is chosen
+    first, and each next one as if those before it were codes too.
     """
     pairs = torch.randperm(len(codes), device=codes.device)
     middles = torch.cat([(codes + codes[pairs.roll(shift)]) / 2 for shift in range(GAP_ROUNDS)])
     emptiness = torch.cdist(middles, codes).amin(1)
-    emptiest = emptiness.topk(max(count, len(middles) // 100)).indices
-    return middles[emptiest[torch.randperm(len(emptiest), device=codes.device)[:count]]]
+    emptiness, emptiest = emptiness.topk(max(count, round(EMPTIEST * len(middles))))
+    middles, chosen = middles[emptiest], []
+    for _ in range(count):
+        chosen.append(middles[emptiness.argmax()])
+        emptiness = emptiness.minimum((middles - chosen[-1]).norm(dim=1))
+    return torch.stack(chosen)
 
 
 def closed_walk(codes: Tensor, steps: int) -> Tensor:

@@ -1,15 +1,18 @@
-"""Writes the README's tables: of the metrics, and from the files that runs and benchmarks wrote.
+"""Writes what the documentation has from files: tables of metrics, options, runs and benchmarks.
 
-    python scripts/maintenance/update_readme.py
+    python scripts/maintenance/update_docs.py
 
-``docs/runs/*.json`` are the ``summary.json`` of runs, named after them and with the ``command``
-added; ``docs/benchmarks/*.json`` are what ``scripts/benchmark.py`` wrote.
+``conf/`` has the options; ``docs/runs/*.json`` are the ``summary.json`` of runs, named after them
+and with the ``command`` added; ``docs/benchmarks/*.json`` are what ``scripts/benchmark.py`` wrote.
 """
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from option_tables import option_tables
 
 from vae_lab.evaluation.metrics import markdown_table
 
@@ -103,24 +106,34 @@ def conditions(benchmark: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Replace what stands between the markers."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    tables = {
-        "metrics": markdown_table(),
-        "results": results_table(),
-        "speed": speed_table(),
-        "nll": nll_table(),
-        "scale": scale_table(),
-    }
-    for name, table in tables.items():
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"results": results_table},
+    "docs/metrics.md": {"metrics": markdown_table},
+    "docs/options.md": {"options": lambda: option_tables(ROOT / "conf")},
+    "docs/speed.md": {"speed": speed_table, "nll": nll_table, "scale": scale_table},
+}
+
+
+def updated(page: str) -> str:
+    """Return a page with what stands between its markers made anew.
+
+    Raises:
+        ValueError: if a marker is not there, or twice.
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, table in PAGES[page].items():
         marked = re.compile(rf"<!-- {name} -->.*?<!-- end of {name} -->", re.DOTALL)
-        new = f"<!-- {name} -->\n{table}\n<!-- end of {name} -->"
+        new = f"<!-- {name} -->\n{table()}\n<!-- end of {name} -->"
         text, count = marked.subn(lambda _, new=new: new, text)
         if count != 1:
-            raise SystemExit(f"error: README.md has {count} places marked {name}, expected one")
-    path.write_text(text, encoding="utf-8")
+            raise ValueError(f"{page} has {count} places marked {name}, expected one")
+    return text
+
+
+def main() -> None:
+    """Write the pages."""
+    for page in PAGES:
+        (ROOT / page).write_text(updated(page), encoding="utf-8")
 
 
 if __name__ == "__main__":
