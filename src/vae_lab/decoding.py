@@ -3,7 +3,6 @@
 Processes that decode load this file and Pillow, and nothing that takes as long as torch.
 """
 
-import signal
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,11 +43,6 @@ class Recipe:
     channels: int
     fit: Fit | None
     greys: bool
-
-
-def without_interrupts() -> None:
-    """Leave Ctrl-C to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def decode(paths: Sequence[Path], recipe: Recipe) -> list[np.ndarray | str]:

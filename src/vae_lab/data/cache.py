@@ -2,20 +2,18 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from filelock import FileLock
+from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
@@ -28,13 +26,13 @@ from vae_lab.decoding import (
     SizeError,
     decode,
     look_at,
-    without_interrupts,
 )
 from vae_lab.files import write_atomically
 
 VERSION = 1  # of what is made of a picture
 AT_ONCE = 200  # pictures that a process decodes before it hands them over
-FEW = 1000  # pictures that one process decodes before others have started
+AHEAD = "4*n_jobs"  # such portions that may wait to be written
+FEW = 2000  # pictures that one process decodes before others have started
 Results = Iterator[np.ndarray | str]
 
 
@@ -181,28 +179,15 @@ def _results(root: Path, names: Sequence[str], recipe: Recipe) -> Results:
     console = Console(stderr=True)
     paths = [root / name for name in names]
     chunks = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)]
-    work = partial(decode, recipe=recipe)
-    with _mapping(len(paths)) as mapped:
-        shown = track(
-            mapped(work, chunks), "decoding", len(chunks), console=console, transient=True,
-            disable=not console.is_terminal,
-        )  # fmt: skip
-        yield from chain.from_iterable(shown)
-
-
-@contextmanager
-def _mapping(count: int) -> Iterator[Callable[..., Iterator[list[np.ndarray | str]]]]:
-    """Give a ``map`` that works in several processes if there is enough to do."""
-    processes = min(_processors(), count // FEW)
-    if processes < 2:  # noqa: PLR2004
-        yield map
-        return
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    pool = ProcessPoolExecutor(processes, context, without_interrupts)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
+    processes = max(1, min(_processors(), len(paths) // FEW))
+    # its processes load neither the program nor torch, but the module of ``decode``
+    parallel = Parallel(processes, return_as="generator", pre_dispatch=AHEAD)
+    decoded_chunks: Any = parallel(delayed(decode)(chunk, recipe) for chunk in chunks)
+    shown = track(
+        decoded_chunks, "decoding", len(chunks), console=console, transient=True,
+        disable=not console.is_terminal,
+    )  # fmt: skip
+    yield from chain.from_iterable(shown)
 
 
 def _processors() -> int:
