@@ -34,6 +34,11 @@ LINES = (
     "model=resnet model.encoder.channels=[2] data=kmnist",
     "model=ladder model.channels=[2,2] model.latent_channels=[1] data=fashion_mnist trainer=ddp",
     "data=arrays data.root=cells.npz model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=torchvision data.dataset=FashionMNIST data.image_shape=[1,28,28] data.root=.",
+    "data=cifar10 model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=cifar100 model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=images data.root=pictures data.cache=cache model=mlp",
     "model=gated_mlp prior=vampprior model.prior.num_components=2",
 )

@@ -43,6 +43,7 @@ NEEDS = {
 # Options that make sense only beside another, as their comments say.
 COMPANIONS = {
     ("data", "arrays"): ["data.root={own}/cells.npz"],
+    ("data", "torchvision"): ["data.dataset=FashionMNIST", "data.root={own}", "data.val_size=8"],
     ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
     ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
     ("likelihood", "discretized_logistic"): ["data.binarization=none"],

@@ -1,13 +1,15 @@
-"""Writes small data of one's own: an array in a file, pictures in a folder."""
+"""Writes small data of one's own: arrays and pictures."""
 
 from pathlib import Path
 
 import numpy as np
+from idx_files import write_numbered_images
 from PIL import Image
 
 
 def write_own_data(folder: Path) -> None:
-    """Write forty grey images of 28 × 28 pixels in two classes: ``cells.npz``, ``pictures/``."""
+    """Write grey images of 28 × 28 pixels: ``cells.npz``, ``pictures/`` and ``FashionMNIST/``."""
+    write_numbered_images(folder, train=40, test=10)
     generator = np.random.default_rng(0)
     images = generator.integers(256, size=(40, 28, 28), dtype=np.uint8)
     for number, image in enumerate(images):
