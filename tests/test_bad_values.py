@@ -8,6 +8,7 @@ import hydra
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
+from own_data import write_own_data
 
 from test_conf import CONF, OPTIONS
 from vae_lab.runs import errors
@@ -32,6 +33,13 @@ LINES = (
     "model=conv model.encoder.channels=[2] model.encoder.hidden_size=4 callbacks=full",
     "model=resnet model.encoder.channels=[2] data=kmnist",
     "model=ladder model.channels=[2,2] model.latent_channels=[1] data=fashion_mnist trainer=ddp",
+    "data=arrays data.root=cells.npz model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=torchvision data.dataset=FashionMNIST data.image_shape=[1,28,28] data.root=.",
+    "data=cifar10 model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=cifar100 model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=images data.root=pictures data.cache=cache model=mlp",
     "model=gated_mlp prior=vampprior model.prior.num_components=2",
 )
 COVERED = {"callbacks", "data", "likelihood", "model"}
@@ -117,6 +125,7 @@ def test_every_option_stands_in_a_line():
 @pytest.mark.slow
 def test_every_value_trains_or_is_refused_by_its_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    write_own_data(tmp_path)
     warnings.simplefilter("ignore")
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         faults = [fault(*case) for case in cases(tmp_path)]

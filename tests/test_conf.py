@@ -12,6 +12,7 @@ import pytest
 import torch
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
+from own_data import write_own_data
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_lab.evaluation.metrics import metric
@@ -42,6 +43,9 @@ NEEDS = {
 
 # Options that make sense only beside another, as their comments say.
 COMPANIONS = {
+    ("data", "arrays"): ["data.root={own}/cells.npz"],
+    ("data", "torchvision"): ["data.dataset=FashionMNIST", "data.root={own}", "data.val_size=8"],
+    ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
     ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
     ("likelihood", "discretized_logistic"): ["data.binarization=none"],
     ("likelihood", "normal"): ["data.binarization=none"],
@@ -52,6 +56,14 @@ COMPANIONS = {
 # Groups whose every option must be able to learn.
 SLOTS = {"model", "posterior", "prior", "likelihood", "objective", "optimizer"}
 STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def companions(tmp_path_factory):
+    """What an option needs beside it on the command line."""
+    own = tmp_path_factory.mktemp("own")
+    write_own_data(own)
+    return lambda *option: [text.replace("{own}", str(own)) for text in COMPANIONS.get(option, [])]
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +139,10 @@ def assert_learns(module):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_names_what_exists_builds_scores_and_learns(compose, build, group, option):
-    overrides = [f"{group}={option}", *COMPANIONS.get((group, option), [])]
+def test_every_option_names_what_exists_builds_scores_and_learns(
+    compose, build, companions, group, option
+):
+    overrides = [f"{group}={option}", *companions(group, option)]
     plain = OmegaConf.to_container(compose(*overrides), resolve=True, throw_on_missing=True)
     targets = targets_in(plain)
     assert len(targets) >= 10

@@ -19,7 +19,7 @@ FLOORS = [
     ["evaluation"],
     ["objectives", "data"],
     ["model"],
-    ["checks", "collectives", "extras", "files", "seeding"],
+    ["checks", "collectives", "decoding", "extras", "files", "seeding"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -46,6 +46,8 @@ def measure(
                 generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
             figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))
     train = data.splits["train"]
+    if len(train.labels.unique()) == 1:  # there is nothing to tell apart
+        return figures
     codes, train_codes = (
         posterior_means(model, x, device) for x in (images, data.images("train", len(train)))
     )

@@ -47,7 +47,7 @@ class Experiment:
 
     Attributes:
         config: the configuration; its ``monitor`` is the metric that picks the best epoch, None
-            without validation.
+            without validation; its ``data.image_shape`` is what the images have.
         compared_by: the metric by which a sweep compares the run with others.
         validates: whether there are validation images.
         trial: of a search, else None.
@@ -87,6 +87,9 @@ def build(cfg: DictConfig) -> Experiment:
     _check_values(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule: ImageDataModule = instantiate(cfg.data)
+    if cfg.data.get("image_shape") is None:
+        shape = list(datamodule.image_shape)
+        OmegaConf.update(cfg, "data.image_shape", shape, force_add=True)
     if cfg.callbacks.get("early_stopping") and not datamodule.validates:
         raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     module = VAEModule(

@@ -245,7 +245,11 @@ def _judges(experiment: Experiment) -> dict[str, str | None]:
 
 
 def _claim(run: RunDir, experiment: Experiment) -> None:
-    """Mark the run as started, and say what judges it."""
+    """Mark the run as started; say what judges it, and what shape the data were found to have."""
+    if run.is_composed and (saved := run.saved_config()).data.get("image_shape") is None:
+        shape = experiment.config.data.image_shape
+        OmegaConf.update(saved, "data.image_shape", shape, force_add=True)
+        run.write_config(saved, run.overrides())
     summary = run.summary()
     summary.pop("error", None)  # of the attempt before
     run.write_summary(summary | {"status": "running", **_judges(experiment)})

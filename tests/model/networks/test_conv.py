@@ -12,6 +12,8 @@ CONFIGS = [
     ((3, 32, 32), (4, 8, 16)),
     ((1, 8, 12), (4, 8)),
     ((2, 4, 4), (4, 8)),
+    ((1, 28, 28), (4, 8, 16, 32)),
+    ((3, 9, 13), (4, 8)),
 ]
 
 
@@ -68,12 +70,24 @@ def test_decoder_takes_the_encoder_channels_in_reverse():
     assert [(m.in_channels, m.out_channels) for m in layers] == [(8, 4), (4, 2), (2, 1)]
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "channels"), [(27, 27, (4,)), (28, 27, (4,)), (28, 28, (4, 8, 16))]
-)
-def test_an_image_that_cannot_be_halved_so_often_is_refused(height, width, channels):
-    message = f"a {height}×{width} image cannot be halved {len(channels)} times"
-    with pytest.raises(ValueError, match=message):
-        ConvEncoder((1, height, width), (4,), channels, 8, nn.ReLU)
-    with pytest.raises(ValueError, match=message):
-        ConvDecoder((4,), (1, height, width), channels, 8, nn.ReLU)
+def test_even_sizes_are_halved_by_kernels_of_four_pixels():
+    torch.manual_seed(0)
+    network = ConvEncoder((1, 28, 28), (4,), (16, 32), 8, nn.ReLU)
+    torch.manual_seed(0)
+    expected = nn.Sequential(
+        nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(),
+        nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(32 * 7 * 7, 8), nn.ReLU(), nn.Linear(8, 4),
+    )  # fmt: skip
+    x = torch.rand(5, 1, 28, 28)
+    assert torch.equal(network(x), expected(x))
+
+
+def test_every_pixel_of_an_odd_size_is_seen_and_reached():
+    torch.manual_seed(0)
+    x = torch.rand(1, 1, 9, 11, requires_grad=True)
+    ConvEncoder((1, 9, 11), (4,), (4, 8), 8, nn.Tanh)(x).square().sum().backward()
+    assert (x.grad != 0).all()
+    decoder = ConvDecoder((4,), (1, 9, 11), (4, 8), 8, nn.Tanh)
+    images = decoder(torch.randn(2, 4))
+    assert (images[0] != images[1]).all()

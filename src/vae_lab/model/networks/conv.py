@@ -2,39 +2,24 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
 from vae_lab.checks import Levels, Size, checked
-
-
-def smallest_map(height: int, width: int, levels: int) -> tuple[int, int]:
-    """Return the size of an image after halving ``levels`` times.
-
-    Raises:
-        ValueError: if the image cannot be halved that often.
-    """
-    factor = 2**levels
-    if height % factor or width % factor:
-        raise ValueError(
-            f"channels: a {height}×{width} image cannot be halved {levels} times; give fewer"
-        )
-    return height // factor, width // factor
+from vae_lab.model.networks.halving import kernel, shapes_of_levels
 
 
 @checked
 class ConvEncoder(nn.Sequential):
-    """(B, C, H, W) → strided 4×4 convolutions → one hidden layer → (B, *out_shape).
+    """(B, C, H, W) → strided convolutions → one hidden layer → (B, *out_shape).
 
     Args:
-        in_shape: (C, H, W); H and W divisible by 2 for each level.
+        in_shape: (C, H, W); odd sizes are halved by rounding up.
         out_shape: shape of one output.
         channels: channels of each level, from the image inwards.
         hidden_size: width of the fully connected layer behind the convolutions.
         activation: builds the non-linearity.
-
-    Raises:
-        ValueError: if the image cannot be halved ``len(channels)`` times.
     """
 
     def __init__(
@@ -45,13 +30,12 @@ class ConvEncoder(nn.Sequential):
         hidden_size: Size,
         activation: Callable[[], nn.Module],
     ) -> None:
-        depth, height, width = in_shape
-        rows, columns = smallest_map(height, width, len(channels))
+        shapes = shapes_of_levels(in_shape, channels)
         layers: list[nn.Module] = []
-        for count in channels:
-            layers += [nn.Conv2d(depth, count, 4, stride=2, padding=1), activation()]
-            depth = count
-        layers += [nn.Flatten(), nn.Linear(depth * rows * columns, hidden_size), activation()]
+        for fine, coarse in pairwise(shapes):
+            strided = nn.Conv2d(fine[0], coarse[0], kernel(fine), stride=2, padding=1)
+            layers += [strided, activation()]
+        layers += [nn.Flatten(), nn.Linear(math.prod(shapes[-1]), hidden_size), activation()]
         layers += [nn.Linear(hidden_size, math.prod(out_shape)), nn.Unflatten(1, tuple(out_shape))]
         super().__init__(*layers)
 
@@ -62,13 +46,10 @@ class ConvDecoder(nn.Module):
 
     Args:
         in_shape: shape of one input.
-        out_shape: (C, H, W); H and W divisible by 2 for each level.
+        out_shape: (C, H, W); odd sizes are halved by rounding up.
         channels: channels of each level, from the image inwards, as in the encoder.
         hidden_size: width of the fully connected layer before the convolutions.
         activation: builds the non-linearity.
-
-    Raises:
-        ValueError: if the image cannot be halved ``len(channels)`` times.
     """
 
     def __init__(
@@ -80,8 +61,8 @@ class ConvDecoder(nn.Module):
         activation: Callable[[], nn.Module],
     ) -> None:
         super().__init__()
-        depth, height, width = out_shape
-        smallest = (channels[-1], *smallest_map(height, width, len(channels)))
+        shapes = shapes_of_levels(out_shape, channels)
+        smallest = shapes[-1]
         self.hidden = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(in_shape), hidden_size),
@@ -91,8 +72,9 @@ class ConvDecoder(nn.Module):
             nn.Unflatten(1, smallest),
         )
         layers: list[nn.Module] = []
-        for wide, narrow in zip(channels[::-1], [*channels[-2::-1], depth], strict=True):
-            layers += [nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1), activation()]
+        for coarse, fine in pairwise(reversed(shapes)):
+            larger = nn.ConvTranspose2d(coarse[0], fine[0], kernel(fine), stride=2, padding=1)
+            layers += [larger, activation()]
         self.upsample = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,16 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from vae_lab.checks import Size, Whole, checked
-
-
-def _halved(shape: Sequence[int], channels: int) -> tuple[int, int, int]:
-    """Return the shape of the next level; odd sizes are rounded up."""
-    return channels, (shape[1] + 1) // 2, (shape[2] + 1) // 2
-
-
-def _kernel(finer: Sequence[int]) -> tuple[int, int]:
-    """Return the kernel that, with stride 2 and padding 1, leads from or to a map of that shape."""
-    return 3 + (finer[1] + 1) % 2, 3 + (finer[2] + 1) % 2
+from vae_lab.model.networks.halving import kernel, shapes_of_levels
 
 
 class ResidualBlock(nn.Module):
@@ -63,7 +54,7 @@ class ResNetDown(nn.Sequential):
         blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
-        strided = nn.Conv2d(in_shape[0], out_shape[0], _kernel(in_shape), stride=2, padding=1)
+        strided = nn.Conv2d(in_shape[0], out_shape[0], kernel(in_shape), stride=2, padding=1)
         super().__init__(strided, *(ResidualBlock(out_shape[0], activation) for _ in range(blocks)))
 
 
@@ -86,8 +77,9 @@ class ResNetUp(nn.Sequential):
         activation: Callable[[], nn.Module],
     ) -> None:
         layers = [ResidualBlock(in_shape[0], activation) for _ in range(blocks)]
-        kernel = _kernel(out_shape)
-        larger = nn.ConvTranspose2d(in_shape[0], out_shape[0], kernel, stride=2, padding=1)
+        larger = nn.ConvTranspose2d(
+            in_shape[0], out_shape[0], kernel(out_shape), stride=2, padding=1
+        )
         super().__init__(*layers, activation(), larger)
 
 
@@ -111,12 +103,12 @@ class ResNetEncoder(nn.Sequential):
         blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
-        shape = tuple(in_shape)
-        layers: list[nn.Module] = []
-        for count in channels:
-            finer, shape = shape, _halved(shape, count)
-            layers.append(ResNetDown(finer, shape, blocks, activation))
-        layers += [activation(), nn.Flatten(), nn.Linear(math.prod(shape), math.prod(out_shape))]
+        shapes = shapes_of_levels(in_shape, channels)
+        layers: list[nn.Module] = [
+            ResNetDown(fine, coarse, blocks, activation) for fine, coarse in pairwise(shapes)
+        ]
+        width = math.prod(shapes[-1])
+        layers += [activation(), nn.Flatten(), nn.Linear(width, math.prod(out_shape))]
         super().__init__(*layers, nn.Unflatten(1, tuple(out_shape)))
 
 
@@ -140,9 +132,7 @@ class ResNetDecoder(nn.Sequential):
         blocks: Whole,
         activation: Callable[[], nn.Module],
     ) -> None:
-        shapes = [tuple(out_shape)]
-        for count in channels:
-            shapes.append(_halved(shapes[-1], count))
+        shapes = shapes_of_levels(out_shape, channels)
         smallest = shapes[-1]
         layers: list[nn.Module] = [nn.Flatten()]
         layers += [nn.Linear(math.prod(in_shape), math.prod(smallest)), nn.Unflatten(1, smallest)]

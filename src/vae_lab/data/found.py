@@ -1,0 +1,96 @@
+"""Sources that say themselves which shape, classes and splits their images have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_lab.checks import Shape, Whole, checked
+from vae_lab.data.batches import LEAST, Batch
+from vae_lab.data.contract import ImageDataModule
+
+UNLABELLED = ("image",)  # the one class of images without labels
+FEWEST = LEAST + 2  # two to train on, one to validate, one to test
+TENTH = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """All images of a source, those to train on first, then validation, then test.
+
+    Attributes:
+        images: bytes, (N, C, H, W).
+        labels: of each, counting ``class_names`` from 0, (N,).
+        class_names: what the labels are called.
+        val: how many images are for validation.
+        test: how many are for testing.
+    """
+
+    images: Tensor
+    labels: Tensor
+    class_names: Sequence[str]
+    val: int
+    test: int
+
+
+@checked
+class FoundDataModule(ImageDataModule):
+    """Images whose shape and splits need not be told.
+
+    Args:
+        found: the images.
+        name: of the data set, as results state it.
+        image_shape: (C, H, W), to be sure of it, or None.
+        val_size: how many images at the end of those not for testing are for validation; None for
+            those that are found to be.
+        options: the other arguments of ``ImageDataModule``.
+
+    Raises:
+        ValueError: if the images do not have ``image_shape``.
+    """
+
+    def __init__(
+        self,
+        found: Found,
+        name: str,
+        image_shape: Shape | None,
+        val_size: Whole | None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        shape = tuple(found.images.shape[1:])
+        if image_shape is not None and tuple(image_shape) != shape:
+            raise ValueError(
+                f"data.image_shape is {tuple(image_shape)}, but the images are {shape}"
+            )
+        super().__init__(
+            image_shape=shape, val_size=found.val if val_size is None else val_size, **options
+        )
+        self.found = found
+        self.name = name
+        self.class_names = found.class_names
+
+    def read(self, train: bool) -> Batch:
+        """Return the images to train on and for validation, or those to test on."""
+        start = len(self.found.images) - self.found.test
+        part = slice(start) if train else slice(start, None)
+        return self.found.images[part], self.found.labels[part]
+
+
+def tenth(count: int) -> int:
+    """Return a tenth of ``count``, at least 1.
+
+    Raises:
+        ValueError: if there are too few to be divided.
+    """
+    if count < FEWEST:
+        raise ValueError(
+            f"data.root: {count} images cannot be divided into three splits; take {FEWEST} or more"
+        )
+    return max(1, count // TENTH)
+
+
+def shuffled(count: int) -> Tensor:
+    """Return an order of ``count`` images that depends on their number alone, (N,)."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(count))
