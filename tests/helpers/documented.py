@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`(python [^`]+)`(?!`)")
-FILE = re.compile(r"^# (?P<path>(?:conf|src)/\S+\.(?:yaml|py))", re.MULTILINE)
+PATH = r"((?:conf|src)/\S+\.(?:yaml|py))"
+FILE = re.compile(rf"^# {PATH}|`{PATH}`:\s*\Z", re.MULTILINE)  # in a block, or right before it
 REFUSED = re.compile(r"^\$ (.+)\n(error: .+)$", re.MULTILINE)
 SHELL = ("", "bash", "sh")
 PROMPT = "$ "
@@ -44,18 +45,28 @@ def refusals(page: str) -> list[tuple[list[str], str]]:
 
 def snippets(page: str, language: str) -> list[str]:
     """Return the blocks of a page in a language that are no files."""
-    return [text for text in _blocks(page, language) if not FILE.search(text)]
+    return [block for before, block in _blocks(page, language) if not _path(before, block)]
 
 
 def files(page: str) -> dict[str, str]:
     """Return the files that a page shows: where each lies, and what it holds."""
-    blocks = [text for language in ("python", "yaml") for text in _blocks(page, language)]
-    return {found["path"]: text for text in blocks if (found := FILE.search(text))}
+    blocks = [parts for language in ("python", "yaml") for parts in _blocks(page, language)]
+    paths = [_path(*parts) for parts in blocks]
+    return {path: block for path, (_, block) in zip(paths, blocks, strict=True) if path}
 
 
-def _blocks(page: str, language: str) -> list[str]:
+def _blocks(page: str, language: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands before each block in a language, and the block."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    return [block for found, block in BLOCK.findall(text) if found == language]
+    for found in BLOCK.finditer(text):
+        if found[1] == language:
+            yield text[: found.start()], found[2]
+
+
+def _path(before: str, block: str) -> str | None:
+    """Return where a block lies that is a file: its first lines say it, or what leads to it."""
+    found = FILE.search(block) or FILE.search(before[-200:])
+    return (found[1] or found[2]) if found else None
 
 
 def _unchained(line: str) -> Iterator[list[str]]:
