@@ -220,5 +220,6 @@ def test_images_of_different_shapes_are_not_shown_side_by_side(run_of, monkeypat
     large.model = SimpleNamespace(image_shape=(3, 32, 32))
     opened = iter([small, large])
     monkeypatch.setattr(explored, "ExploredRun", lambda *_: next(opened))
+    monkeypatch.setattr(explored, "the_run", Path)
     with pytest.raises(ValueError, match=r"these take \(1, 28, 28\) and \(3, 32, 32\)"):
         open_runs([Path("one"), Path("other")])
