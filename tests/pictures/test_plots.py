@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch.distributions import Normal
 
@@ -51,6 +52,15 @@ def test_image_grid_is_a_picture_for_any_number_of_images(count):
 def test_latent_scatter_is_a_picture_for_any_number_of_latents_and_codes(count, dimensions):
     labels = torch.arange(count) % 10
     assert_is_a_picture(plots.latent_scatter(torch.randn(count, dimensions), labels, "a title"))
+
+
+@pytest.mark.parametrize(("count", "named"), [(1, False), (2, True), (24, True), (25, False)])
+def test_classes_are_named_where_one_can_tell_them_apart(count, named):
+    axes = Figure().add_subplot()
+    labels = torch.arange(50) % count
+    plots.draw_scatter(axes, torch.randn(50, 2), labels, [], ("", ""))
+    assert (axes.get_legend() is not None) == named
+    assert len(axes.texts) == (count if named else 0)
 
 
 @pytest.mark.parametrize(("dimensions", "is_active"), [(1, True), (31, True), (128, False)])

@@ -25,6 +25,7 @@ STYLES = ["-", "--"]
 QUANTILE_MARGIN = 0.02
 SHORT = 2  # letters that fit into a circle
 FAINT = 0.3
+MOST_CLASSES = 24  # that a scatter tells apart
 
 
 def image_rows(
@@ -115,6 +116,8 @@ def draw_scatter(
 ) -> None:
     """Draw points (N, 2) coloured by class (N,), each class named where it lies.
 
+    One class, or more than one could tell apart, are drawn in one colour and without names.
+
     Args:
         axes: where to draw.
         points: (N, 2).
@@ -126,6 +129,12 @@ def draw_scatter(
         label: class_names[int(label)] if class_names else str(label)
         for label in labels.unique().tolist()
     }
+    axes.set_xlabel(axis_names[0])
+    axes.set_ylabel(axis_names[1])
+    axes.spines[["top", "right"]].set_visible(False)
+    if not 1 < len(names) <= MOST_CLASSES:
+        axes.scatter(*points.T.numpy(), s=5, alpha=0.6, linewidths=0, color=CLASS_COLORS[0])
+        return
     frame = "circle" if max(map(len, names.values())) <= SHORT else "round"
     for label, name in names.items():
         chosen = points[labels == label]
@@ -136,9 +145,6 @@ def draw_scatter(
             fontsize=8, weight="bold", alpha=0.9,
             bbox={"boxstyle": frame, "fc": "white", "ec": color, "lw": 1.5, "alpha": 0.9},
         )  # fmt: skip
-    axes.set_xlabel(axis_names[0])
-    axes.set_ylabel(axis_names[1])
-    axes.spines[["top", "right"]].set_visible(False)
     legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
     for handle in legend.legend_handles:
         handle.set_alpha(1)  # type: ignore[union-attr]
