@@ -24,7 +24,7 @@ from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
 from vae_lab.training.callbacks.averaged_weights import AveragedWeights
 from vae_lab.training.execution import Execution, Stepping
-from vae_lab.training.lightning_speed import UncheckedHookName
+from vae_lab.training.lightning_speed import UncheckedHookName, forget_nvml
 
 SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
@@ -130,6 +130,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Move the running means of a resumed run, which are loaded on the CPU."""
+        if self.device.type == "cpu":
+            forget_nvml()
         if isinstance(self._sums, Tensor):
             self._sums = self._sums.to(self.device)
 
