@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -33,7 +34,7 @@ VERSION = 1  # of what is made of a picture
 AT_ONCE = 200  # pictures that a process decodes before it hands them over
 AHEAD = "4*n_jobs"  # such portions that may wait to be written
 FEW = 2000  # pictures that one process decodes before others have started
-Results = Iterator[np.ndarray | str]
+Results = Generator[np.ndarray | str, None, None]
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,14 @@ def _decode_into(
     while True:
         skipped = {}
         try:
-            for name, result in zip(names, _results(root, names, recipe), strict=True):
-                if isinstance(result, str):
-                    skipped[name] = result
-                    if not order.skips:
+            with closing(_results(root, names, recipe)) as results:
+                for name, result in zip(names, results, strict=True):
+                    if not isinstance(result, str):
+                        file.write(result.tobytes())
+                    elif order.skips:
+                        skipped[name] = result
+                    else:
                         raise ValueError(_unreadable(root / name, result))
-                else:
-                    file.write(result.tobytes())
         except ColourError:  # so far all were grey
             recipe = replace(recipe, channels=3)
             file.seek(0)
@@ -187,7 +189,12 @@ def _results(root: Path, names: Sequence[str], recipe: Recipe) -> Results:
         decoded_chunks, "decoding", len(chunks), console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
-    yield from chain.from_iterable(shown)
+    try:
+        yield from chain.from_iterable(shown)
+    finally:  # after an error, its processes would go on
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice to ask for less
+            decoded_chunks.close()
 
 
 def _processors() -> int:
