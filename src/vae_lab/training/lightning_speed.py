@@ -1,8 +1,9 @@
 """What Lightning does for nothing at every call of ``training_step``, and at every step, left out.
 
 The calls matter where steps are taken one by one: on several processes, or with
-``steps_per_execution=1``. Each figure with an error is a median ± its standard error over 120 rounds of two turns, 60 steps with the patch
-and 60 without, of a network that takes 3.4 ms a step; one thread, Lightning 2.6.6.
+``steps_per_execution=1``. A figure with an error is a median ± its standard error over 120 rounds
+of two turns, 60 steps with the patch and 60 without, of a network that takes 3.4 ms a step; one
+thread, Lightning 2.6.6.
 """
 
 import os
