@@ -93,11 +93,7 @@ def _section(whole: Frame, frame: Frame, number: int) -> dict[str, Any]:
         "differences": [(names[key], _values(frame, key)) for key in frame.keys],
         "tables": tables,
         "meaning": words.meaning(frame, words.metrics(frame)),
-        "front": [
-            words.show_uncommon(frame, s) or words.show_values(s.values, names)
-            for s in front(frame.settings)
-            if has_plane
-        ],
+        "front": [words.show_values(s.values, names) for s in front(frame.settings) if has_plane],
         "charts": [
             {
                 "title": title,
