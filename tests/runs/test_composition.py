@@ -145,6 +145,13 @@ def test_keys_of_ones_own_configuration_are_keys(tmp_path):
     assert "mine has depth" in refusal_of("experiment=own", "+mine.x=5", conf=tmp_path)
 
 
+def test_an_experiment_that_would_change_nothing_is_refused(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "own.yaml").write_text("latent_dim: 3\n")
+    line = refusal_of("experiment=own", conf=tmp_path)
+    assert "must begin with the line `# @package _global_`" in line
+
+
 def test_what_goes_on_is_changed_by_the_keys_that_it_has(tmp_path):
     run = tmp_path / "run"
     launch.compose(ROOT / "conf", run, ["objective=iwae", "+trainer.limit_val_batches=2"])

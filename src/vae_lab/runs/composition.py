@@ -30,6 +30,7 @@ from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.suggestions import nearest_option
 
 SEARCHPATH = "hydra.searchpath"
+WITHOUT_A_CORNER = ("experiment", "debug")  # groups whose options change other groups' values
 OF_HYDRA = ("hydra/launcher", "hydra/sweeper")  # its groups from which one chooses
 
 Compose = Callable[[list[str]], DictConfig]
@@ -141,9 +142,24 @@ def checked(
         if _resumed(parsed) is None:
             raise
         return compose([_forced(groups, override) for override in parsed])
+    _require_effect(composed)
     if is_job and any(line.startswith("+") for line in overrides):
         _check(groups, compose, overrides)
     return composed
+
+
+def _require_effect(composed: DictConfig) -> None:
+    """Refuse an experiment whose file changes nothing but a corner of its own.
+
+    Raises:
+        ConfigCompositionException: with one line.
+    """
+    for group in WITHOUT_A_CORNER:
+        if group in composed:
+            raise ConfigCompositionException(
+                f"the file of this {group} must begin with the line `# @package _global_`; "
+                "without it it changes nothing"
+            )
 
 
 def _forced(groups: Groups, override: Override) -> str:
