@@ -44,9 +44,7 @@ def results_table() -> str:
 
 def speed_table() -> str:
     """Return the table of ``docs/benchmarks/epoch.json``."""
-    benchmark = json.loads(
-        (ROOT / "docs" / "benchmarks" / "epoch.json").read_text(encoding="utf-8")
-    )
+    benchmark = benchmark_of("epoch")
     lines = [
         "| | framework (a), s | bare loop (b), s | tutorial (c), s | a/b | a/c |",
         "|---|--:|--:|--:|--:|--:|",
@@ -63,9 +61,14 @@ def speed_table() -> str:
     return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
 
 
+def benchmark_of(what: str) -> dict[str, Any]:
+    """Return what ``scripts/benchmark.py`` wrote."""
+    return json.loads((ROOT / "docs" / "benchmarks" / f"{what}.json").read_text(encoding="utf-8"))
+
+
 def nll_table() -> str:
     """Return the table of ``docs/benchmarks/nll.json``."""
-    benchmark = json.loads((ROOT / "docs" / "benchmarks" / "nll.json").read_text(encoding="utf-8"))
+    benchmark = benchmark_of("nll")
     lines = [
         "| | estimator (a), 1/s | decode and score (b), 1/s | network (c), 1/s | a/b | a/c |",
         "|---|--:|--:|--:|--:|--:|",
@@ -81,9 +84,7 @@ def nll_table() -> str:
 
 def scale_table() -> str:
     """Return the table of ``docs/benchmarks/scale.json``."""
-    benchmark = json.loads(
-        (ROOT / "docs" / "benchmarks" / "scale.json").read_text(encoding="utf-8")
-    )
+    benchmark = benchmark_of("scale")
     epochs, sweeps = benchmark["epoch_seconds"], benchmark["sweep_seconds"]
     starts = benchmark["startup_seconds"]
     first_epoch, first_sweep = next(iter(epochs.values())), next(iter(sweeps.values()))

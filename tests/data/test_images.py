@@ -173,7 +173,7 @@ def test_several_processes_decode_the_same_in_the_same_order(opened, folder, mon
     alone = opened()
     monkeypatch.setattr(caching, "FEW", 10)
     monkeypatch.setattr(caching, "AT_ONCE", 7)
-    monkeypatch.setattr(caching, "_processors", lambda: 2)
+    monkeypatch.setattr(caching, "cpu_count", lambda: 2)
     (folder / "000.png").touch()
     together = opened()
     for split in ("train", "val", "test"):

@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 
 from vae_lab.runs import composition, help_screen, launch
+from vae_lab.runs.groups import Groups
 
 
 def compose(*overrides, conf=None):
@@ -23,7 +24,7 @@ def compose(*overrides, conf=None):
 
 
 def groups(overrides=()):
-    return composition.Groups(GlobalHydra.instance().config_loader(), "train", overrides)
+    return Groups(GlobalHydra.instance().config_loader(), "train", overrides)
 
 
 def refusal_of(*overrides, conf=None):

@@ -15,6 +15,7 @@ from tiny import write_data
 import vae_lab
 from vae_lab.model import networks
 from vae_lab.runs import composition, launch
+from vae_lab.runs.groups import Groups
 from vae_lab.training import train
 
 READ_FIRST = ("README.md", "docs/first_experiment.md")
@@ -57,7 +58,7 @@ def composed(conf):
             composition.checked(groups, load, overrides)
 
     with hydra.initialize_config_dir(str(conf), version_base="1.3"):
-        groups = composition.Groups(GlobalHydra.instance().config_loader(), "train")
+        groups = Groups(GlobalHydra.instance().config_loader(), "train")
         yield compose
 
 

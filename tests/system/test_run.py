@@ -202,6 +202,12 @@ def test_a_profiler_is_heard(run, caplog):
     assert "run_training_epoch" in caplog.text
 
 
+def test_a_callback_may_try_a_few_steps_before_training(run):
+    finder = "{_target_: lightning.pytorch.callbacks.BatchSizeFinder, max_trials: 2}"
+    folder = run(f"+callbacks.finder={finder}", "callbacks=bare")
+    assert summary_of(folder)["status"] == "completed"
+
+
 def test_one_batch_can_be_learned_by_heart(run):
     folder = run(
         "+trainer.overfit_batches=1", "trainer.max_epochs=100", "trainer.limit_train_batches=null",

@@ -63,10 +63,13 @@ class Curves(Logger):
 
 
 class Rates(pl.Callback):
-    """Keeps the learning rate of every step."""
+    """Keeps the learning rate of every step, and counts the steps that begin."""
 
     def __init__(self):
-        self.used = []
+        self.used, self.begun = [], 0
+
+    def on_before_zero_grad(self, trainer, pl_module, optimizer):
+        self.begun += 1
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         self.used.append(optimizer.param_groups[0]["lr"])
@@ -122,6 +125,7 @@ def test_the_learning_rate_warms_up_and_falls_with_the_steps_of_the_optimiser(be
     falling = [0.5 + 0.5 * math.cos(math.pi * step / 3) for step in range(3)]
     factors = [0, 1 / 3, 2 / 3, *falling]
     assert rates.used == pytest.approx([LEARNING_RATE * factor for factor in factors])
+    assert rates.begun == len(factors)
 
 
 @pytest.mark.parametrize(

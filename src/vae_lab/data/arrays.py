@@ -11,15 +11,11 @@ from torch import Tensor
 
 from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.array_files import Array, ArrayFile
-from vae_lab.data.found import UNLABELLED, Found, FoundDataModule, shuffled, tenth
+from vae_lab.data.found import SPLIT_NAMES, UNLABELLED, Found, FoundDataModule, shuffled, tenth
 from vae_lab.data.pixels import Layout, as_bytes, channels_first
 
 Part = str  # train, val, test, or all of them
 WITHOUT = "none"  # data.labels=none
-SPLITS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "dev": "val", "test": "test", "testing": "test",
-}  # fmt: skip
 IMAGES = ("x", "images", "image", "imgs", "img", "data", "pixels", "arr_0", "")
 LABELS = ("y", "labels", "label", "targets", "target", "class", "arr_1")
 NAMES = ("class_names", "classes", "label_names", "target_names")
@@ -88,8 +84,8 @@ def _find(
 def _parsed(key: str) -> tuple[Part, str]:
     """Return the split that the name of an array tells, and the rest: ``train``, ``x``."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
-    part = next((SPLITS[word] for word in words if word in SPLITS), "all")
-    return part, "_".join(word for word in words if word not in SPLITS)
+    part = next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "all")
+    return part, "_".join(word for word in words if word not in SPLIT_NAMES)
 
 
 def _image_keys(

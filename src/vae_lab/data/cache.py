@@ -14,20 +14,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from filelock import FileLock
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
 from vae_lab.data.folder import Picture
-from vae_lab.decoding import (
-    ColourError,
-    Fit,
-    Recipe,
-    SizeError,
-    decode,
-    look_at,
-)
+from vae_lab.decoding import ColourError, Fit, Recipe, SizeError, decode, look_at
 from vae_lab.files import write_atomically
 
 VERSION = 1  # of what is made of a picture
@@ -181,7 +174,7 @@ def _results(root: Path, names: Sequence[str], recipe: Recipe) -> Results:
     console = Console(stderr=True)
     paths = [root / name for name in names]
     chunks = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)]
-    processes = max(1, min(_processors(), len(paths) // FEW))
+    processes = max(1, min(cpu_count(), len(paths) // FEW))
     # its processes load neither the program nor torch, but the module of ``decode``
     parallel = Parallel(processes, return_as="generator", pre_dispatch=AHEAD)
     decoded_chunks: Any = parallel(delayed(decode)(chunk, recipe) for chunk in chunks)
@@ -195,9 +188,3 @@ def _results(root: Path, names: Sequence[str], recipe: Recipe) -> Results:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice to ask for less
             decoded_chunks.close()
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

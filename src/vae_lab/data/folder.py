@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_lab.data.contract import Split
-from vae_lab.data.found import FEWEST
+from vae_lab.data.found import FEWEST, SPLIT_NAMES
 
 SUFFIXES = (
     ".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png",
     ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-SPLITS: dict[str, Split] = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
 TEST, VAL = 0.1, 0.2  # images with a smaller share test; those between the two validate
 
 
@@ -63,10 +59,12 @@ def pictures_in(root: Path) -> list[Picture]:
     if not entries:
         raise FileNotFoundError(f"data.root={root} holds no pictures ({', '.join(SUFFIXES)})")
     names = [Path(entry).relative_to(root).parts for entry, _ in entries]
-    is_split = any(len(parts) > 1 and SPLITS.get(parts[0].lower()) == "train" for parts in names)
+    is_split = any(
+        len(parts) > 1 and SPLIT_NAMES.get(parts[0].lower()) == "train" for parts in names
+    )
     pictures = []
     for parts, (_, stat) in zip(names, entries, strict=True):
-        split = SPLITS.get(parts[0].lower()) if is_split and len(parts) > 1 else None
+        split = SPLIT_NAMES.get(parts[0].lower()) if is_split and len(parts) > 1 else None
         if is_split and split is None:
             raise ValueError(
                 f"data.root={root}: {'/'.join(parts)} lies beside train/, and in none of train/, "

@@ -9,11 +9,15 @@ from torch import Tensor
 
 from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.batches import LEAST, Batch
-from vae_lab.data.contract import ImageDataModule
+from vae_lab.data.contract import ImageDataModule, Split
 
 UNLABELLED = ("image",)  # the one class of images without labels
 FEWEST = LEAST + 2  # two to train on, one to validate, one to test
 TENTH = 10
+SPLIT_NAMES: dict[str, Split] = {  # what files and folders call a split
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "dev": "val", "test": "test", "testing": "test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,8 @@ with what was probably meant.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
-from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.types import RunMode
@@ -24,14 +18,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.checks import in_yaml
 from vae_lab.runs.errors import told_in_one_line
+from vae_lab.runs.groups import SEARCHPATH, Groups
 from vae_lab.runs.keys import KeyCheck
 from vae_lab.runs.newest import find_run
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.suggestions import nearest_option
 
-SEARCHPATH = "hydra.searchpath"
 WITHOUT_A_CORNER = ("experiment", "debug")  # groups whose options change other groups' values
-OF_HYDRA = ("hydra/launcher", "hydra/sweeper")  # its groups from which one chooses
 
 Compose = Callable[[list[str]], DictConfig]
 _load = ConfigLoaderImpl.load_configuration
@@ -64,54 +57,6 @@ def _checked_load(
     with told_in_one_line():
         groups = Groups(self, config_name, overrides)
         return checked(groups, compose, overrides, is_job=run_mode == RunMode.RUN)
-
-
-class Groups:
-    """The groups that there are for a command line, and their options.
-
-    Args:
-        loader: which knows where configurations lie.
-        config_name: the primary one, which may know further places.
-        overrides: the command line, which may too.
-    """
-
-    def __init__(
-        self, loader: ConfigLoader, config_name: str | None, overrides: Sequence[str] = ()
-    ) -> None:
-        self.loader = loader
-        self._config_name = config_name
-        self._places = [line for line in overrides if line.lstrip("+").startswith(SEARCHPATH)]
-
-    def options(self, group: str) -> list[str]:
-        """Return the options of a group; nothing if there is no such group."""
-        return self._below(group, ObjectType.CONFIG)
-
-    def all(self) -> dict[str, list[str]]:
-        """Return the options of each group, those of Hydra's launchers and sweepers too."""
-        ours = [group for group in self._below("", ObjectType.GROUP) if group != "hydra"]
-        options = {group: self.options(group) for group in [*ours, *OF_HYDRA]}
-        return {group: names for group, names in options.items() if names}
-
-    def parse(self, overrides: Sequence[str]) -> list[Override]:
-        """Return overrides as Hydra understands them.
-
-        Raises:
-            hydra.errors.OverrideParseException: if it does not.
-        """
-        return OverridesParser.create(config_loader=self.loader).parse_overrides(list(overrides))
-
-    def are_meant(self, override: Override) -> bool:
-        """Tell whether an override chooses the option of a group."""
-        is_dict = not override.is_sweep_override() and isinstance(override.value(), dict)
-        return not is_dict and bool(self.options(override.key_or_group))
-
-    def _below(self, group: str, kind: ObjectType) -> list[str]:
-        return self._repository.get_group_options(group, kind)
-
-    @cached_property
-    def _repository(self) -> CachingConfigRepository:
-        loader: Any = self.loader  # its own get_group_options reads all files again for each group
-        return loader._parse_overrides_and_create_caching_repo(self._config_name, self._places)[1]
 
 
 def checked(

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from vae_lab.runs.composition import Groups
+from vae_lab.runs.groups import Groups
 
 WIDTH = 79
 # What each group chooses; tests hold that none is missing.

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.runs import composition
 from vae_lab.runs.agreement import agreed, begins_a_run
+from vae_lab.runs.groups import Groups
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.moment import fixed
 from vae_lab.runs.newest import the_run
@@ -115,7 +116,7 @@ def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConf
     run = RunDir(run_dir)
     _require_unused(run)
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
-        groups = composition.Groups(GlobalHydra.instance().config_loader(), "train", overrides)
+        groups = Groups(GlobalHydra.instance().config_loader(), "train", overrides)
         config = composition.checked(groups, partial(hydra.compose, "train"), list(overrides))
     config.run_dir = str(run_dir)
     config = fixed(config)

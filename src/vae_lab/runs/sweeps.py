@@ -36,6 +36,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lab.runs import composition, help_screen, terminal
 from vae_lab.runs.agreement import agreed
+from vae_lab.runs.groups import Groups
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.launch import check_places
 from vae_lab.runs.moment import is_of_the_moment
@@ -261,7 +262,7 @@ def _check_jobs(config: DictConfig, task: list[str]) -> None:
 
     params = config.hydra.sweeper.get("params") or {}
     searched = [f"{key}={value}" for key, value in params.items()]
-    groups = composition.Groups(loader, name, of_hydra)
+    groups = Groups(loader, name, of_hydra)
     composition.check_sweep(groups, compose, [*searched, *task])
 
 

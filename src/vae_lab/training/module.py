@@ -7,6 +7,7 @@ from typing import Any, cast
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.trainer.call import _call_callback_hooks
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -122,8 +123,10 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
             self._set_seed("train", self.current_epoch, batches)
         return batch
 
-    def on_fit_start(self) -> None:
-        """Find out who waits for what."""
+    def setup(self, stage: str) -> None:
+        """Find out who waits for what, before a callback tries a few steps."""
+        if stage != "fit":
+            return
         self.execution = Execution(self.trainer, self.stepping)
         callbacks = self.trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
         self._averages = [c for c in callbacks if isinstance(c, AveragedWeights)]
@@ -169,6 +172,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Add the gradient of a batch; with the last one of a step, take it. Return the loss."""
         optimizer = cast(LightningOptimizer, self.optimizers())
         if self.execution.begins_step:
+            _call_callback_hooks(self.trainer, "on_before_zero_grad", optimizer.optimizer)
             optimizer.zero_grad()
         bound = self._bound(batch)
         self._note(bound, len(batch[0]))
