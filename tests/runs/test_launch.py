@@ -9,7 +9,7 @@ from hydra.core.utils import setup_globals
 from omegaconf import OmegaConf
 from torch.distributed import TCPStore
 
-from vae_lab.runs import launch
+from vae_lab.runs import launch, rundir
 from vae_lab.runs.agreement import agreed
 from vae_lab.runs.rundir import RunDir
 
@@ -116,6 +116,17 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path):
         SystemExit, match=r"cannot be made .*; give another one with hydra.run.dir="
     ):
         begin(hydra_config(tmp_path / "file" / "run"))
+
+
+def test_a_run_shows_to_others_when_all_that_tells_it_apart_is_written(tmp_path, monkeypatch):
+    run, written = RunDir(tmp_path), []
+    monkeypatch.setattr(rundir, "write_atomically", lambda path, text: written.append(path))
+    monkeypatch.setattr(launch.HydraConfig, "initialized", lambda: True)
+    hydra = OmegaConf.create({"overrides": {"task": []}})
+    monkeypatch.setattr(launch.HydraConfig, "get", lambda: hydra)
+    launch.begin(run, OmegaConf.create())
+    assert sorted(written[:-1]) == [run.hydra_file, run.overrides_file]
+    assert written[-1] == run.config_file
 
 
 @pytest.fixture

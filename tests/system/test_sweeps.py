@@ -197,6 +197,19 @@ def test_a_launcher_that_is_not_installed_says_how_to_install_it(launcher, monke
         sweeps.PrepareSweep().on_multirun_start(config)
 
 
+def test_a_job_that_ends_while_one_looks_has_not_been_killed(tmp_path, monkeypatch):
+    run = RunDir(tmp_path)
+    run.write_summary({"status": "running"})
+
+    def ends(job):
+        job.write_summary({"status": "completed"})
+        return False
+
+    assert sweeps._outcome(run)["status"] == "failed"
+    monkeypatch.setattr(RunDir, "is_locked", ends)
+    assert sweeps._outcome(run)["status"] == "completed"
+
+
 def test_a_scheduler_has_the_last_word_once_the_child_has_ended():
     told = []
     before = signal.signal(signal.SIGUSR2, lambda number, frame: told.append(number))

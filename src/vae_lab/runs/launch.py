@@ -133,8 +133,8 @@ def begin(run: RunDir, config: DictConfig) -> DictConfig:
     config = fixed(config)
     if HydraConfig.initialized():
         composed: Any = HydraConfig.get()
-        run.write_config(config, to_plain(composed.overrides.task, resolve=False))
         run.write_hydra(composed)
+        run.write_config(config, to_plain(composed.overrides.task, resolve=False))
     return config
 
 

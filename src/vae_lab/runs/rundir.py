@@ -171,10 +171,10 @@ class RunDir:
         return to_plain(_load(path, ListConfig), resolve=False) if path.exists() else []
 
     def write_config(self, config: DictConfig, overrides: Sequence[str]) -> None:
-        """Write the configuration and the command line that made it."""
-        write_atomically(self.config_file, OmegaConf.to_yaml(config))
+        """Write the command line, and last the configuration, which makes this a run to others."""
         lines = OmegaConf.to_yaml(OmegaConf.create(list(overrides)))
         write_atomically(self.overrides_file, lines)
+        write_atomically(self.config_file, OmegaConf.to_yaml(config))
 
     def write_hydra(self, composed: Any) -> None:  # noqa: ANN401
         """Write what Hydra noted of the run."""

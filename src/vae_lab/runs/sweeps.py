@@ -186,10 +186,12 @@ def _outcome(job: RunDir) -> dict[str, Any]:
     """Return how a job ended, also if nobody wrote it down."""
     try:
         summary = job.summary()
+        if summary["status"] == "running" and not job.is_locked():
+            summary = job.summary()  # it may have ended between the two looks
+            if summary["status"] == "running":
+                return summary | {"status": "failed", "error": KILLED}
     except ValueError as error:
         return {"status": "damaged", "error": str(error)}
-    if summary["status"] == "running" and not job.is_locked():
-        return summary | {"status": "failed", "error": KILLED}
     return summary
 
 
