@@ -51,6 +51,8 @@ COMPANIONS = {
     ("likelihood", "normal"): ["data.binarization=none"],
     ("likelihood", "optimal_normal"): ["data.binarization=none"],
     ("posterior", "deterministic"): ["objective=autoencoder"],
+    ("posterior", "power_spherical"): ["prior=uniform_sphere"],
+    ("prior", "uniform_sphere"): ["posterior=power_spherical"],
     ("objective", "capacity"): ["objective.gamma=1"],  # the reconstruction's slope at the start
 }
 # Groups whose every option must be able to learn.

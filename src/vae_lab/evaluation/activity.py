@@ -5,15 +5,16 @@ from torch import Tensor
 ACTIVE_VARIANCE = 0.01
 
 
-def active_units(posterior_means: Tensor) -> Tensor:
-    """Tell which latent dimensions are active: Var_x(E_q[z_d|x]) > 0.01.
+def active_units(posterior_means: Tensor, prior_variance: float = 1.0) -> Tensor:
+    """Tell which latent dimensions are active: Var_x(E_q[z_d|x]) > 0.01 Var_p(z_d).
 
-    Burda et al. 2016, §5.2, arXiv:1509.00519.
+    Burda et al. 2016, §5.2, arXiv:1509.00519, where the prior's variance is 1.
 
     Args:
         posterior_means: E_q[z|x] of many images, (N, D).
+        prior_variance: of one coordinate.
 
     Returns:
         Booleans, (D,).
     """
-    return posterior_means.var(0) > ACTIVE_VARIANCE
+    return posterior_means.var(0) > ACTIVE_VARIANCE * prior_variance

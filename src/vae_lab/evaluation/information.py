@@ -37,7 +37,8 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
     elbo, reconstruction, kl = (
         torch.cat([part[name] for part in parts]) for name in ("elbo", "reconstruction", "kl")
     )
-    active = active_units(torch.cat([model.encode(x).mean for x in batches]))
+    means = torch.cat([model.encode(x).mean for x in batches])
+    active = active_units(means, model.posterior.support.spread(model.latent_dim))
     figures = {
         "elbo": mean_over_images(elbo, "elbo", num_samples=1),
         "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),

@@ -102,16 +102,33 @@ class Model(nn.Module):
         is_normalised = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules())
         return is_normalised or self.likelihood.shares_statistics
 
+    def check(self) -> None:
+        """Refuse a posterior and a prior whose latents do not lie in the same place.
+
+        Raises:
+            ValueError: with what to do.
+        """
+        drawn, expected = self.posterior.support, self.prior.support
+        if drawn is not expected:
+            raise ValueError(
+                f"the posterior's latents fill {drawn} and the prior's {expected}: on the unit "
+                "sphere posterior=power_spherical and prior=uniform_sphere go together, and with "
+                "no other"
+            )
+
     def encode(self, x: Tensor) -> Distribution:
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""
         raise NotImplementedError
 
     def decode(self, z: Tensor) -> Distribution:
-        """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
+        """Map latents (..., D) to p(x|z): batch (...), event (C, H, W).
+
+        Latents that lie outside of ``posterior.support`` are taken to its nearest point.
+        """
         raise NotImplementedError
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
+        """Return E[x|z] at ``encode(x).mean``, (B, C, H, W), for images of that shape."""
         raise NotImplementedError
 
     def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:

@@ -18,7 +18,13 @@ from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
 from vae_lab.checks import Amount, Shape, Size, checked
-from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, StandardGaussian
+from vae_lab.model.distributions import (
+    DiagonalGaussian,
+    GaussianMixture,
+    StandardGaussian,
+    UniformSphere,
+)
+from vae_lab.model.support import Support, require_sphere
 
 Encode = Callable[[Tensor], Distribution]
 
@@ -30,10 +36,12 @@ class Prior(nn.Module):
     those that a temperature is defined for. What a subclass does not claim is taken to be absent.
 
     Attributes:
+        support: where z lies; only a posterior of the same support goes with it.
         factorises: whether the dimensions of z are independent under p(z).
         has_rsample: whether samples carry gradients to the parameters of p(z), as in torch.
     """
 
+    support = Support.SPACE
     factorises = False
     has_rsample = False
 
@@ -72,6 +80,31 @@ class StandardNormal(Prior):
     def forward(self, encode: Encode) -> StandardGaussian:
         """Return p(z): batch (), event (D,)."""
         return StandardGaussian(self.origin)
+
+
+@checked
+class UniformSpherePrior(Prior):
+    """p(z): uniform on the unit sphere, the prior of Davidson et al. 2018, arXiv:1804.00891.
+
+    Args:
+        latent_dim: D: z is a unit vector of so many coordinates.
+
+    Raises:
+        ValueError: if ``latent_dim`` is 1, where the sphere is two points.
+    """
+
+    support = Support.SPHERE
+    has_rsample = True
+    origin: Tensor
+
+    def __init__(self, latent_dim: Size) -> None:
+        super().__init__()
+        require_sphere(latent_dim)
+        self.register_buffer("origin", torch.zeros(latent_dim), persistent=False)
+
+    def forward(self, encode: Encode) -> UniformSphere:
+        """Return p(z): batch (), event (D,)."""
+        return UniformSphere(self.origin)
 
 
 @checked

@@ -11,7 +11,12 @@ from vae_lab.model.distributions.latents import (
     StandardGaussian,
     TransformedGaussian,
 )
-from vae_lab.model.distributions.operations import kl_per_dim, rsample_and_log_prob, tempered
+from vae_lab.model.distributions.operations import (
+    closed_kl,
+    kl_per_dim,
+    rsample_and_log_prob,
+    tempered,
+)
 from vae_lab.model.distributions.pixels import (
     IMAGE_DIMS,
     BernoulliImage,
@@ -19,6 +24,7 @@ from vae_lab.model.distributions.pixels import (
     DiscretizedLogisticImage,
     FittedNormal,
 )
+from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 __all__ = [
     "IMAGE_DIMS",
@@ -29,8 +35,11 @@ __all__ = [
     "DiscretizedLogisticImage",
     "FittedNormal",
     "GaussianMixture",
+    "PowerSpherical",
     "StandardGaussian",
     "TransformedGaussian",
+    "UniformSphere",
+    "closed_kl",
     "kl_per_dim",
     "rsample_and_log_prob",
     "tempered",

@@ -8,6 +8,7 @@ from torch.distributions import Distribution, Independent, Normal
 from zuko.distributions import NormalizingFlow
 
 from vae_lab.model.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
+from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 
 def rsample_and_log_prob(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor]:
@@ -33,13 +34,24 @@ def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
     return None
 
 
+def closed_kl(q: Distribution, p: Distribution) -> Tensor | None:
+    """Return KL(q ‖ p) of all dimensions together, (B,), or None if no formula is known.
+
+    Known where ``kl_per_dim`` is, and between a power spherical and the uniform distribution.
+    """
+    if isinstance(q, PowerSpherical) and isinstance(p, UniformSphere):
+        return q.kl_from_uniform()
+    per_dim = kl_per_dim(q, p)
+    return None if per_dim is None else per_dim.sum(-1)
+
+
 def tempered(p: Distribution, temperature: float) -> Distribution:
     """Return ``p`` with the standard deviation of its noise times T = ``temperature``.
 
     N(0, I) becomes N(0, T² I). Each component of a mixture narrows around its own mean and keeps
     its weight. A flow narrows before its transform, as in Kingma & Dhariwal 2018, §6,
-    arXiv:1807.03039. T = 1 changes nothing; T = 0 leaves the origin, the means of the components,
-    or the image of the origin under the flow.
+    arXiv:1807.03039. A uniform distribution has none. T = 1 changes nothing; T = 0 leaves the
+    origin, the means of the components, or the image of the origin under the flow.
 
     Raises:
         ValueError: if ``temperature`` is negative or not finite, or ``p`` has no such noise.
