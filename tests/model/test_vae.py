@@ -230,7 +230,9 @@ def test_a_latent_space_without_dimensions_is_refused(bernoulli_model):
         VAE((1, 4, 4), 0, network, network, *parts)
 
 
-@pytest.mark.parametrize("prior", [MixtureOfGaussians(20, 50, 1.0), FlowPrior(20, zuko.flows.MAF)])
+@pytest.mark.parametrize(
+    "prior", [MixtureOfGaussians(20, 50, 1.0, "diagonal"), FlowPrior(20, zuko.flows.MAF)]
+)
 def test_densities_of_latents_keep_their_digits_in_mixed_precision(prior):
     torch.manual_seed(0)
     network = partial(MLP, hidden_sizes=[8], activation=nn.ReLU, normalization=None)

@@ -4,6 +4,7 @@ A training step of a small VAE spends a tenth of its time on the few numbers of 
 out, their formulas take half as many operations as ``Independent(Normal(...), 1)`` and its like.
 """
 
+from vae_lab.model.distributions.full_mixture import FullGaussianMixture
 from vae_lab.model.distributions.latents import (
     Delta,
     DiagonalGaussian,
@@ -24,6 +25,7 @@ from vae_lab.model.distributions.pixels import (
     DiscretizedLogisticImage,
     FittedNormal,
 )
+from vae_lab.model.distributions.rescaled import Rescaled
 from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 __all__ = [
@@ -34,8 +36,10 @@ __all__ = [
     "DiagonalGaussian",
     "DiscretizedLogisticImage",
     "FittedNormal",
+    "FullGaussianMixture",
     "GaussianMixture",
     "PowerSpherical",
+    "Rescaled",
     "StandardGaussian",
     "TransformedGaussian",
     "UniformSphere",

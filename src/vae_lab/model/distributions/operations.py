@@ -7,7 +7,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 from zuko.distributions import NormalizingFlow
 
+from vae_lab.model.distributions.full_mixture import FullGaussianMixture
 from vae_lab.model.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
+from vae_lab.model.distributions.rescaled import Rescaled
 from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 
@@ -66,6 +68,11 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
             return DiagonalGaussian(p.mean, torch.full_like(p.mean, log_temperature))
         case GaussianMixture():
             return GaussianMixture(p.means, p.log_scales + log_temperature, p.log_weights)
+        case FullGaussianMixture():
+            log_scales = p.log_scales + log_temperature
+            return FullGaussianMixture(p.means, log_scales, p.couplings, p.log_weights)
+        case Rescaled():
+            return Rescaled(tempered(p.base, temperature), p.shift, p.scale)
         case NormalizingFlow():
             noise = Normal(p.base.mean, temperature * p.base.stddev, validate_args=False)
             return NormalizingFlow(p.transform, Independent(noise, 1))
