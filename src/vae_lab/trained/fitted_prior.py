@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from vae_lab.data import ImageDataModule
@@ -25,7 +24,7 @@ from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.rundir import RunDir
-from vae_lab.training.fit_prior import Progress, describe_prior, fit, with_prior
+from vae_lab.training.fit_prior import Progress, configured, describe_prior, fit, with_prior
 from vae_lab.training.train import INFORMATION_IMAGES
 
 SHOWN = 12  # samples of each prior, in the picture
@@ -270,8 +269,6 @@ def _write(
     )
     if hydra := run.hydra():
         new.write_hydra(hydra)
-    config = run.saved_config()
-    config.name, config.published = name, None
-    OmegaConf.update(config, "model.prior", prior, merge=False, force_add=True)
+    config = configured(run, name, prior)
     told = [f"fit_prior={fitted['prior']}", *fitted["overrides"]]
     new.write_config(config, [*run.overrides(), *told])

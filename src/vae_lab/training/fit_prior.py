@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -31,6 +31,7 @@ from vae_lab.model.support import Support
 from vae_lab.runs import composition
 from vae_lab.runs.groups import Groups
 from vae_lab.runs.instantiate import instantiate
+from vae_lab.runs.rundir import RunDir
 
 BATCH = 500  # codes in a step
 AT_ONCE = 1000  # images encoded together
@@ -83,6 +84,17 @@ def describe_prior(
     config.data.image_shape = list(model["image_shape"])
     prior: Any = OmegaConf.to_container(config.model.prior, resolve=True, throw_on_missing=True)
     return prior
+
+
+def configured(run: RunDir, name: str, description: dict[str, Any]) -> DictConfig:
+    """Return the configuration of a run under another name, with the prior of ``description``.
+
+    What an experiment claims for its own prior was not published for this one.
+    """
+    config = run.saved_config()
+    config.name, config.published = name, None
+    OmegaConf.update(config, "model.prior", description, merge=False, force_add=True)
+    return config
 
 
 def with_prior(model: Model, description: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
