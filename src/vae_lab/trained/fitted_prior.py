@@ -113,6 +113,7 @@ def fit_prior(
     """
     run, began = order.run, time.time()
     require_ready(run, out)
+    torch.manual_seed(order.seed)
     description = run.description()
     prior = describe_prior(order.conf_dir, order.prior, description["model"], order.overrides)
     old = run.open_model().to(order.device)
