@@ -13,7 +13,6 @@ from torch.distributions import Distribution
 
 from vae_lab.checks import (
     MANY,
-    NOT_EMPTY,
     Amount,
     Positive,
     Share,
@@ -296,15 +295,21 @@ class FiniteScalar(VectorPosterior):
         levels: of each of the W numbers.
 
     Raises:
-        ValueError: if a number has fewer than two levels.
+        ValueError: if a number has fewer than two levels, or there are no, or too many, values.
     """
 
     levels: Tensor
     vectors: Tensor
 
-    def __init__(self, latent_dim: Size, levels: Annotated[Sequence[Classes], NOT_EMPTY]) -> None:
+    def __init__(self, latent_dim: Size, levels: Sequence[Classes]) -> None:
         super().__init__()
-        self._shape, self.unit_width = (latent_dim, math.prod(levels)), len(levels)
+        values = math.prod(levels)
+        if not levels or values > MANY:
+            raise ValueError(
+                f"model.posterior.levels must make 2 to {MANY:,} values, got {values:,} by "
+                f"{list(levels)}"
+            )
+        self._shape, self.unit_width = (latent_dim, values), len(levels)
         self.num_parameters = latent_dim * len(levels)
         steps = [(torch.arange(count) - count // 2) / (count // 2) for count in levels]
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.float32), persistent=False)
