@@ -12,7 +12,7 @@ CODES = torch.tensor([[0, 1], [0, 2], [0, 1], [0, 2]])
 @pytest.mark.parametrize(
     ("posterior", "perplexity", "dead"),
     [
-        (Categorical(2, 3, "relaxed", 1.0), (1 + 2) / 2, 2 + 1),  # by unit
+        (Categorical(2, 3, "relaxed", 1.0, 1.0, 1.0), (1 + 2) / 2, 2 + 1),  # by unit
         (FiniteScalar(2, [3]), 2**1.5, 0),  # entropy of ½, ¼, ¼
     ],
 )

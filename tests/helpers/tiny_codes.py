@@ -19,7 +19,7 @@ IMAGE_SHAPE = (1, 2, 3)
 
 def categorical(gradient: str = "relaxed", temperature: float = 1.0) -> Categorical:
     """Return a posterior of two units of three values."""
-    return Categorical(UNITS, CLASSES, gradient, temperature)
+    return Categorical(UNITS, CLASSES, gradient, temperature, temperature, annealing_epochs=1)
 
 
 def tiny(posterior: CodePosterior, prior: Prior | None = None) -> VAE:

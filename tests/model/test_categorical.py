@@ -15,11 +15,11 @@ from tiny_codes import (
     tiny,
 )
 
+from vae_lab.model.code_posteriors import Categorical
 from vae_lab.model.distributions import OneHotCodes, tempered
 from vae_lab.model.posteriors import DiagonalNormal
 from vae_lab.model.priors import StandardNormal
 from vae_lab.objectives import ELBO, IWAE, BetaTCVAE
-from vae_lab.objectives.schedules import Exponential
 
 PRIORS = pytest.mark.parametrize("prior", [lambda: None, autoregressive], ids=["uniform", "ar"])
 
@@ -116,7 +116,7 @@ def test_straight_through_samples_are_codes_with_the_gradient_of_relaxed_ones():
 
 
 def test_the_temperature_follows_its_schedule():
-    posterior = categorical("relaxed", Exponential(start=2.0, end=0.5, epochs=4.0))
+    posterior = Categorical(UNITS, CLASSES, "relaxed", 2.0, 0.5, annealing_epochs=4)
     posterior.follow(2.0)
     assert posterior.temperature.item() == pytest.approx(1.0)
     assert posterior.scheduled(8.0) == {"temperature": 0.5}

@@ -4,8 +4,8 @@ The decoder sees the values as vectors of W numbers, side by side: z is (D·W,).
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, Union, cast
+from collections.abc import Sequence
+from typing import Annotated, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,6 @@ from vae_lab.model.distributions import ChosenCodes, CodeVectors, OneHotCodes, R
 from vae_lab.model.posteriors import LogTerms, Posterior
 
 Classes = Annotated[int, at_least(2), at_most(MANY)]
-Temperature = Union[Positive, Callable[[float], float]]  # noqa: UP007 - pyright knows no | of Annotated
 
 FSQ_MARGIN = 1e-3
 
@@ -77,16 +76,18 @@ class Categorical(CodePosterior):
       by T, and so are the terms that training reports.
     * ``straight_through``: the samples are one-hot, their gradients those of relaxed ones.
     * ``score_function``: Σ_k (f_k − mean of the other f_j) ∇ log q(z_k|x) / K for a term
-      E_q[f], unbiased (Kool et al. 2019, eq. 8, openreview.net/forum?id=r1lgTGL5DE).
+      E_q[f], unbiased (Kool et al. 2019, openreview.net/forum?id=r1lgTGL5DE).
 
     Args:
         latent_dim: D.
         classes: C.
         gradient: one of the three.
-        temperature: T: a number, or a schedule, epoch → T.
+        temperature: T at the start.
+        final_temperature: T in the end.
+        annealing_epochs: from the one to the other, by the same factor in each.
 
     Raises:
-        ValueError: if ``classes`` is less than 2, or ``temperature`` is not positive at the start.
+        ValueError: if ``classes`` is less than 2, or a temperature is not positive.
     """
 
     shares_values = False
@@ -97,16 +98,17 @@ class Categorical(CodePosterior):
         latent_dim: Size,
         classes: Classes,
         gradient: Literal["relaxed", "straight_through", "score_function"],
-        temperature: Temperature,
+        temperature: Positive,
+        final_temperature: Positive,
+        annealing_epochs: Positive,
     ) -> None:
         super().__init__()
         self._shape, self.unit_width = (latent_dim, classes), classes
         self.num_parameters = latent_dim * classes
         self.gradient = gradient
         self.least_samples = 2 if gradient == "score_function" else 1
-        self._schedule = temperature if callable(temperature) else lambda epoch: temperature
-        first = torch.tensor(self._temperature_at(0.0))
-        self.register_buffer("temperature", first, persistent=False)
+        self._annealing = (temperature, final_temperature, annealing_epochs)
+        self.register_buffer("temperature", torch.tensor(float(temperature)), persistent=False)
         self.register_buffer("vectors", torch.eye(classes), persistent=False)
 
     def forward(self, parameters: Tensor) -> OneHotCodes:
@@ -137,21 +139,16 @@ class Categorical(CodePosterior):
             return terms
         log_px, log_pz, log_qz = terms
         score = log_qz - log_qz.detach()
-        # E[∇ log q] is 0, so that the last term needs its score alone
 
         def taught(term: Tensor) -> Tensor:
             return term + _advantage(term) * score
 
+        # E[∇ log q] = 0: without it the last gradient is the same on average, and less noisy
         return taught(log_px), taught(log_pz), taught(log_qz.detach())
 
     def _temperature_at(self, epoch: float) -> float:
-        value = float(self._schedule(epoch))
-        if value <= 0:
-            raise ValueError(
-                f"model.posterior.temperature must be greater than 0, got {value:g} at epoch "
-                f"{epoch:g}"
-            )
-        return value
+        start, end, epochs = self._annealing
+        return start * (end / start) ** min(epoch / epochs, 1.0)
 
 
 def _advantage(term: Tensor) -> Tensor:

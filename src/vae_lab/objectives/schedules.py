@@ -72,31 +72,6 @@ class LinearWarmup:
 
 @checked
 @dataclass(frozen=True)
-class Exponential:
-    """From ``start`` to ``end`` in ``epochs``, by the same factor in each, then constant.
-
-    As the temperature of relaxed codes: Jang et al. 2017, §5.2, arXiv:1611.01144.
-
-    Raises:
-        ValueError: if a number is not positive.
-    """
-
-    start: Positive
-    end: Positive
-    epochs: Positive
-
-    @property
-    def settles_at(self) -> float:
-        """The end of the change."""
-        return self.epochs
-
-    def __call__(self, epoch: float) -> float:
-        """Return the value at ``epoch``."""
-        return self.start * (self.end / self.start) ** min(epoch / self.epochs, 1.0)
-
-
-@checked
-@dataclass(frozen=True)
 class Cyclic:
     """Repeated linear warm-ups: each cycle rises for its first part, then rests at ``end``.
 
