@@ -40,6 +40,9 @@ LINES = (
     "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=images data.root=pictures data.cache=cache model=mlp",
+    f"{MLP} posterior=categorical prior=categorical",
+    f"{MLP} posterior=vector_quantized prior=autoregressive",
+    f"{MLP} posterior=finite_scalar prior=autoregressive",
     "model=gated_mlp prior=vampprior model.prior.num_components=2",
 )
 COVERED = {"callbacks", "data", "likelihood", "model"}

@@ -36,7 +36,7 @@ def measure(
             with_suffix(name, suffix): figure
             for name, figure in information(model, on_device).items()
         }
-        if model.likelihood.caveat(data.pixels) is None:
+        if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             estimate = importance_sample(
                 model, on_device, num_samples, lambda done: on_progress(done, len(images))
             )

@@ -60,6 +60,11 @@ class ExploredRun:
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
             )
+        if model.posterior.code_shape is not None:
+            raise ValueError(
+                f"{run_dir} has discrete codes, and the explorer moves through continuous latents; "
+                "see images/code_traversals.png, or scripts/generate.py --at"
+            )
         data = run.open_data("test")
         images = data.images("test", DIGITS)
         self._seen = to_bytes(images)
