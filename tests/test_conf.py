@@ -47,6 +47,7 @@ NEEDS = {
 COMPANIONS = {
     ("data", "arrays"): ["data.root={own}/cells.npz"],
     ("data", "torchvision"): ["data.dataset=FashionMNIST", "data.root={own}", "data.val_size=8"],
+    ("data", "dsprites"): ["data.root={own}/shapes.npz"],
     ("data", "huggingface"): ["data.root={own}/parquet", "data.cache={own}/cache"],
     ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
     ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],

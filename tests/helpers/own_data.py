@@ -11,7 +11,8 @@ from PIL import Image
 def write_own_data(folder: Path) -> None:
     """Write grey images of 28 × 28 pixels.
 
-    ``cells.npz``, ``pictures/``, ``FashionMNIST/`` and, where pyarrow is there, ``parquet/``.
+    ``cells.npz``, ``shapes.npz``, ``pictures/``, ``FashionMNIST/`` and, where pyarrow is
+    there, ``parquet/``.
     """
     write_numbered_images(folder, train=40, test=10)
     generator = np.random.default_rng(0)
@@ -22,6 +23,8 @@ def write_own_data(folder: Path) -> None:
         Image.fromarray(image).save(path)
     if importlib.util.find_spec("pyarrow"):
         _write_parquet(folder)
+    shapes = np.arange(40) % 4
+    np.savez(folder / "shapes.npz", imgs=images > 127, latents_classes=shapes[:, None] // [1, 2])
     np.savez(folder / "cells.npz", images=images, labels=np.arange(40) % 2)
 
 

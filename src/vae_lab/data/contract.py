@@ -54,6 +54,8 @@ class ImageDataModule(pl.LightningDataModule):
     Attributes:
         name: of the data set, as results state it; that of the class unless a source has another.
         class_names: what the labels 0, 1, … are called in pictures.
+        factor_names: what the factors of variation are called, where they are known; most sources
+            have none.
         is_mnist: whether these are MNIST's digits; the features of the classifier that ships
             compare samples with these alone.
         splits: the images and labels that ``setup`` has read; images are bytes (N, C, H, W).
@@ -63,6 +65,7 @@ class ImageDataModule(pl.LightningDataModule):
     """
 
     class_names: Sequence[str]
+    factor_names: Sequence[str] = ()
     is_mnist = False
 
     def __init__(
@@ -94,6 +97,14 @@ class ImageDataModule(pl.LightningDataModule):
             Bytes (N, C, H, W), and integers (N,), which count ``class_names`` from 0.
         """
         raise NotImplementedError
+
+    def read_factors(self, train: bool) -> Tensor:
+        """Return the factors of variation of the images that ``read`` returns.
+
+        Returns:
+            Integers (N, F), which count the values of each of ``factor_names`` from 0.
+        """
+        return torch.zeros(len(self.read(train)[0]), 0, dtype=torch.int64)
 
     @property
     def pixels(self) -> Pixels:
@@ -170,9 +181,17 @@ class ImageDataModule(pl.LightningDataModule):
     def originals(self, split: Split) -> Tensor:
         """Return the images of a split before binarisation, float32 (N, C, H, W)."""
         images, _ = self._checked(train=split != "test")
-        start = len(images) - self.val_size
+        return to_float(self._part(images, split))
+
+    def factors(self, split: Split) -> Tensor:
+        """Return the factors of variation of a split, (N, F); F is 0 where none are known."""
+        return self._part(self.read_factors(train=split != "test"), split)
+
+    def _part(self, values: Tensor, split: Split) -> Tensor:
+        """Return what belongs to a split of what was read, for training or else for testing."""
+        start = len(values) - self.val_size
         part = {"train": slice(start), "val": slice(start, None), "test": slice(None)}[split]
-        return to_float(images[part])
+        return values[part]
 
     def fingerprint(self) -> str:
         """Return a short hash of the training images, for the run's summary."""

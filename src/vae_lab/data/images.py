@@ -77,13 +77,14 @@ def _find(root: Path, order: Order, cache: Path, cuts_val: bool) -> Found:
     kept = [picture for picture in pictures if picture.name not in result.skipped]
     names = sorted({picture.class_name for picture in kept if picture.class_name is not None})
     numbers = {name: number for number, name in enumerate(names)} | {None: 0}
-    count = {
-        split: sum(picture.name not in result.skipped for picture in splits[split])
+    val, test = (
+        sum(picture.name not in result.skipped for picture in splits[split])
         for split in ("val", "test")
-    }
+    )
     return Found(
         result.images,
         torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64),
         names or UNLABELLED,
-        **count,
+        val,
+        test,
     )
