@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
 from joblib import Parallel, cpu_count, delayed
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
+from vae_lab.data.mapped import MappedImages
 from vae_lab.decoding import ColourError, Encoded, Fit, Recipe, SizeError, decode, look_at
 from vae_lab.files import write_atomically
 
@@ -74,11 +73,11 @@ class Decoded:
     """Pictures as bytes.
 
     Attributes:
-        images: (N, C, H, W), mapped into memory from a file.
+        file: that holds them, (N, C, H, W).
         skipped: which were left out, by name, and why.
     """
 
-    images: Tensor
+    file: MappedImages
     skipped: dict[str, str]
 
 
@@ -105,9 +104,8 @@ def decoded(pictures: Pictures, order: Order, cache: Path) -> Decoded:
             if not (description.exists() and data.exists()):
                 _write(pictures, order, data, description)
     content = json.loads(description.read_text(encoding="utf-8"))
-    images = np.memmap(data, np.uint8, mode="c", shape=tuple(content["shape"]))
     _tell(content["skipped"], len(pictures.names), description)
-    return Decoded(torch.from_numpy(images), content["skipped"])
+    return Decoded(MappedImages(data, content["shape"]), content["skipped"])
 
 
 def _tell(skipped: Mapping[str, str], count: int, list_file: Path) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.batches import LEAST, Batch
 from vae_lab.data.contract import ImageDataModule, Split
+from vae_lab.data.mapped import MappedImages
 
 UNLABELLED = ("image",)  # the one class of images without labels
 FEWEST = LEAST + 2  # two to train on, one to validate, one to test
@@ -32,6 +33,7 @@ class Found:
         test: how many are for testing.
         factors: of variation, (N, F), counting the values of each from 0; None without any.
         factor_names: what the factors are called.
+        file: that the images lie in, if they are mapped into memory.
     """
 
     images: Tensor
@@ -41,6 +43,7 @@ class Found:
     test: int
     factors: Tensor | None = None
     factor_names: Sequence[str] = ()
+    file: MappedImages | None = None
 
 
 @checked
@@ -79,6 +82,8 @@ class FoundDataModule(ImageDataModule):
         self.name = name
         self.class_names = found.class_names
         self.factor_names = found.factor_names
+        if found.file is not None and found.file.is_large:
+            self.mapped = found.file
 
     def read(self, train: bool) -> Batch:
         """Return the images to train on and for validation, or those to test on."""

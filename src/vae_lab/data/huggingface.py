@@ -94,11 +94,12 @@ class HuggingFaceDataModule(FoundDataModule):
         kept = [row for row in every if row not in skipped]
         numbers, names = _labels(parts, labels, root)
         found = Found(
-            result.images,
+            result.file.images,
             torch.tensor([numbers[part][row] for part, row in kept], dtype=torch.int64),
             names,
             val=len([row for row in rows["val"] if row not in skipped]),
             test=len([row for row in rows["test"] if row not in skipped]),
+            file=result.file,
         )
         name = Path(root).expanduser().resolve().stem
         super().__init__(found, name, image_shape, val_size, **options)

@@ -82,9 +82,10 @@ def _find(root: Path, order: Order, cache: Path, cuts_val: bool) -> Found:
         for split in ("val", "test")
     )
     return Found(
-        result.images,
+        result.file.images,
         torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64),
         names or UNLABELLED,
         val,
         test,
+        file=result.file,
     )
