@@ -223,6 +223,14 @@ METRICS = (
         is_in_results=True,
     ),
     Metric(
+        name="mig",
+        meaning="mutual information gap (Chen et al. 2018): how far each known factor of variation "
+        "has a latent dimension of its own; at most 1",
+        splits=("evaluation",),
+        unit=FRACTION,
+        better="higher",
+    ),
+    Metric(
         name="mnist_fid",
         meaning="Fréchet distance of samples and originals in the features of the MNIST classifier "
         "that ships with the package, hence never to be compared with anyone's FID",

@@ -116,7 +116,8 @@ def draw_scatter(
 ) -> None:
     """Draw points (N, 2) coloured by class (N,), each class named where it lies.
 
-    One class, or more than one could tell apart, are drawn in one colour and without names.
+    More classes than there are colours are shades if their names are numbers; more than one could
+    tell apart are drawn in one colour and without names, as is a single class.
 
     Args:
         axes: where to draw.
@@ -132,6 +133,12 @@ def draw_scatter(
     axes.set_xlabel(axis_names[0])
     axes.set_ylabel(axis_names[1])
     axes.spines[["top", "right"]].set_visible(False)
+    amounts = {label: _number(name) for label, name in names.items()}
+    if class_names and len(names) > len(CLASS_COLORS) and None not in amounts.values():
+        shades = [amounts[label] for label in labels.tolist()]
+        drawn = axes.scatter(*points.T.numpy(), s=5, alpha=0.8, linewidths=0, c=np.array(shades))
+        axes.get_figure(root=True).colorbar(drawn, ax=axes, label="class")  # type: ignore[union-attr]
+        return
     if not 1 < len(names) <= MOST_CLASSES:
         axes.scatter(*points.T.numpy(), s=5, alpha=0.6, linewidths=0, color=CLASS_COLORS[0])
         return
@@ -148,6 +155,13 @@ def draw_scatter(
     legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
     for handle in legend.legend_handles:
         handle.set_alpha(1)  # type: ignore[union-attr]
+
+
+def _number(name: str) -> float | None:
+    try:
+        return float(name)
+    except ValueError:
+        return None
 
 
 def project_to_plane(codes: Tensor, labels: Tensor) -> tuple[Tensor, tuple[str, str]]:
