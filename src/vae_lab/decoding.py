@@ -6,6 +6,7 @@ Processes that decode load this file and Pillow, and nothing that takes as long 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +56,16 @@ def decode(paths: Sequence[Path], recipe: Recipe) -> list[np.ndarray | str]:
     return [_decoded(path, recipe) for path in paths]
 
 
+def decode_content(content: bytes, recipe: Recipe) -> np.ndarray | str:
+    """Return bytes (C, H, W) for what a picture's file holds, or why there are none.
+
+    Args:
+        content: of the file.
+        recipe: which has a ``fit`` and makes colours grey.
+    """
+    return _decoded(BytesIO(content), recipe)
+
+
 def look_at(path: Path) -> tuple[tuple[int, int], int] | str:
     """Return the size (H, W) of a picture and its number of channels, or why there are none."""
     try:
@@ -64,18 +75,18 @@ def look_at(path: Path) -> tuple[tuple[int, int], int] | str:
     return (image.height, image.width), (GREY if image.mode == "L" else COLOUR)
 
 
-def _decoded(path: Path, recipe: Recipe) -> np.ndarray | str:
+def _decoded(source: Path | BytesIO, recipe: Recipe) -> np.ndarray | str:
     try:
-        image = _open(path, recipe)
+        image = _open(source, recipe)
     except Exception as error:  # whatever a decoder raises for what is no picture
         return _reason(error)
     height, width = recipe.size
     if image.mode == "RGB" and recipe.channels == GREY and not recipe.greys:
-        raise ColourError(str(path))
+        raise ColourError(str(source))
     image = image.convert("L" if recipe.channels == GREY else "RGB")
     if image.size != (width, height):
         if recipe.fit is None:
-            raise SizeError(f"{path} is {image.height}×{image.width}")
+            raise SizeError(f"{source} is {image.height}×{image.width}")
         bring = ImageOps.fit if recipe.fit == "crop" else ImageOps.pad
         image = bring(image, (width, height), method=Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(height, width, recipe.channels).transpose(2, 0, 1).copy()
@@ -90,12 +101,12 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _open(path: Path, recipe: Recipe | None) -> Image.Image:
+def _open(source: Path | BytesIO, recipe: Recipe | None) -> Image.Image:
     """Return a picture upright, grey (mode L) or in colour (mode RGB), on white."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             if recipe is not None and recipe.fit is not None:
                 side = 2 * max(recipe.size)
                 image.draft(None, (side, side))  # a large photograph is read at a lower resolution

@@ -24,6 +24,7 @@ from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 from vae_lab.data.dequantization import DequantizedTensors, dequantize, dequantize_once
+from vae_lab.decoding import Fit
 from vae_lab.model.likelihoods import Pixels
 
 Split = Literal["train", "val", "test"]
@@ -59,6 +60,7 @@ class ImageDataModule(pl.LightningDataModule):
         class_names: what the labels 0, 1, … are called in pictures.
         is_mnist: whether these are MNIST's digits; the features of the classifier that ships
             compare samples with these alone.
+        fit: how a picture of another shape becomes an image of this one.
         splits: the images and labels that ``setup`` has read; images are bytes (N, C, H, W).
 
     Raises:
@@ -67,6 +69,7 @@ class ImageDataModule(pl.LightningDataModule):
 
     class_names: Sequence[str]
     is_mnist = False
+    fit: Fit = "crop"
 
     def __init__(
         self,

@@ -19,6 +19,9 @@ export class Explanation {
     this.#element = element;
     this.#info = info;
     this.#classes = classes;
+    const given = info.image_shape[0] > 1 ? "Give an image" : `Draw a${info.noun === "image" ? "n" : ""} ${info.noun}`;
+    element.dataset.hint =
+      `${given}, or take a dot, to see its posterior, its reconstruction, its ELBO and the test ${info.noun}s nearest to it.`;
     this.#find(".near").title =
       `The test ${info.noun}s whose posterior means are nearest in all ${info.latents} latents`;
   }
