@@ -145,7 +145,7 @@ function buildDrawing(run, largestFile) {
   const takesPictures = noun === "image";
   for (const part of document.querySelectorAll(".picture")) part.hidden = !takesPictures;
   if (takesPictures) {
-    element("pad-hint").textContent = "Draw here, or drop or paste a picture";
+    element("pad-hint").textContent = "Draw here, or open, drop or paste a picture";
     const pictureActions = { take: takePicture, report };
     listenForPictures(element("open"), element("file"), largestFile, pictureActions);
   }
@@ -166,7 +166,7 @@ function buildDrawing(run, largestFile) {
 /** Colours are not drawn: pictures and test images can be given. */
 function forbidDrawing() {
   element("draw").textContent = "Encode an image";
-  element("pad-hint").textContent = "Drop or paste a picture here, or take a test image";
+  element("pad-hint").textContent = "Open, drop or paste a picture, or take a test image";
   element("pad").removeAttribute("tabindex");
   element("pad").setAttribute("role", "img");
   element("pad").setAttribute("aria-label", "The image given");
