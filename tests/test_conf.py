@@ -52,6 +52,7 @@ COMPANIONS = {
     ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
     ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
     ("likelihood", "discretized_logistic"): ["data.binarization=none"],
+    ("likelihood", "discretized_logistic_mixture"): ["data.binarization=none"],
     ("likelihood", "normal"): ["data.binarization=none"],
     ("likelihood", "optimal_normal"): ["data.binarization=none"],
     ("posterior", "deterministic"): ["objective=autoencoder"],

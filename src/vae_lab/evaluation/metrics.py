@@ -98,7 +98,8 @@ METRICS = (
     ),
     Metric(
         name="nll_bpd",
-        meaning="the same in bits per pixel, where p(x) is a probability and not a density",
+        meaning="the same in bits per pixel and channel; of a density an upper bound of what the "
+        "levels of the pixels cost",
         splits=("test", "evaluation"),
         unit="bits/pixel",
         better="lower",

@@ -100,8 +100,9 @@ def latent_scatter(
     if limit is not None:
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
         if behind is not None:
-            ink = 1 - FAINT * behind.cpu().float().clamp(0, 1)
-            mosaic = make_grid(ink, nrow=math.isqrt(len(behind)), padding=0)
+            images = behind.cpu().float().clamp(0, 1)
+            ink = images if images.shape[1] == 1 else 1 - images  # colours keep their hues
+            mosaic = make_grid(1 - FAINT * ink, nrow=math.isqrt(len(behind)), padding=0)
             axes.imshow(mosaic.permute(1, 2, 0).numpy(), extent=(-limit, limit, -limit, limit),
                         zorder=-1, aspect="auto")  # fmt: skip
     return rendered(figure)
