@@ -112,7 +112,10 @@ def spheres_table() -> str:
     for run in summaries("spheres"):
         elbo, kl, nll = (run["metrics"][f"test/{name}"] for name in ("elbo", "kl", "nll"))
         lines.append(f"| `{run['command']}` | {elbo:.2f} | {kl:.2f} | {-nll:.2f} |")
-    return "\n".join(lines) + f"\n\nNats per image, {run['epochs']} epochs, seed {run['seed']}."
+    return "\n".join(lines) + (
+        f"\n\nNats per image; {run['epochs']} epochs of batches of 128 on {run['hardware']['name']}, "
+        f"seed {run['seed']}."
+    )
 
 
 def fitted_table() -> str:

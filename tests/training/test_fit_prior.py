@@ -33,6 +33,9 @@ class Data:
     def images(self, split, count):
         return self.of[split][:count]
 
+    def in_parts(self, split):
+        return self.of[split].split(1000)
+
     def originals(self, split):
         return self.of[split]
 

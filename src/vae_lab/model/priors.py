@@ -27,6 +27,7 @@ from vae_lab.model.distributions import (
     StandardGaussian,
     UniformSphere,
 )
+from vae_lab.model.posteriors import Posterior
 from vae_lab.model.support import Support, require_sphere
 
 Encode = Callable[[Tensor], Distribution]
@@ -63,6 +64,24 @@ class Prior(nn.Module):
         Args:
             images: reads the training images before binarisation, (N, C, H, W) in [0, 1].
         """
+
+    def bind(self, posterior: Posterior) -> None:
+        """Learn from the model's posterior what has to be known of it; most priors know enough.
+
+        Raises:
+            ValueError: if they do not go together.
+        """
+        if posterior.code_shape is not None:
+            raise ValueError(
+                "this posterior has discrete codes, and this prior is a density of real numbers: "
+                "take prior=categorical or prior=autoregressive"
+            )
+        if posterior.support is not self.support:
+            raise ValueError(
+                f"the posterior's latents fill {posterior.support} and the prior's {self.support}: "
+                "on the unit sphere posterior=power_spherical and prior=uniform_sphere go "
+                "together, and with no other"
+            )
 
     def forward(self, encode: Encode) -> Distribution:
         """Return p(z): batch (), event (D,).
@@ -262,6 +281,14 @@ class RescaledPrior(Prior):
     def is_learned(self) -> bool:
         """Always: it has at least been moved."""
         return True
+
+    def bind(self, posterior: Posterior) -> None:
+        """Let the other prior learn what it has to know.
+
+        Raises:
+            ValueError: if they do not go together.
+        """
+        self.prior.bind(posterior)
 
     def move_to(self, codes: Tensor) -> None:
         """Take on the mean and the standard deviations of codes (N, D)."""

@@ -165,7 +165,7 @@ def judge(
     torch.manual_seed(order.seed)
     if not model.posterior.is_point_mass:
         figures = _information(model, images, data)
-        if model.likelihood.caveat(data.pixels) is None:
+        if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             torch.manual_seed(order.seed)  # both priors judge the same latents
             estimate = importance_sample(
                 model, images, order.num_samples, lambda done: on_images(done, len(images))

@@ -208,5 +208,4 @@ def _check_parts(cfg: DictConfig, module: VAEModule) -> None:
     """
     if cfg.compile and module.objective.path_gradient:
         raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
-    module.model.check()
     module.objective.check(module.model)

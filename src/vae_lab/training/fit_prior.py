@@ -26,6 +26,7 @@ from torch.distributions import Distribution
 
 from vae_lab.data import ImageDataModule
 from vae_lab.model.contract import Model, in_full_precision
+from vae_lab.model.distributions import rsample_and_log_prob
 from vae_lab.model.priors import Prior, RescaledPrior
 from vae_lab.model.support import Support
 from vae_lab.runs import composition
@@ -34,7 +35,7 @@ from vae_lab.runs.instantiate import instantiate
 from vae_lab.runs.rundir import RunDir
 
 BATCH = 500  # codes in a step
-AT_ONCE = 1000  # images encoded together
+AT_ONCE = 1000  # codes judged together
 LEARNING_RATE = 2e-3
 CORNER = "model.prior."  # the only keys that make a difference here
 
@@ -106,13 +107,14 @@ def with_prior(model: Model, description: dict[str, Any]) -> tuple[Model, dict[s
         ValueError: if the latents of the model do not lie where those of the prior do.
     """
     prior: Prior = instantiate(description)
-    if prior.support is Support.SPACE and not prior.is_made_of_posteriors:
+    is_density = model.posterior.code_shape is None and prior.support is Support.SPACE
+    if is_density and not prior.is_made_of_posteriors:
         wrapper = f"{RescaledPrior.__module__}.{RescaledPrior.__qualname__}"
         description = {"_target_": wrapper, "latent_dim": model.latent_dim, "prior": description}
         prior = instantiate(description)
     fitted = copy.deepcopy(model).requires_grad_(False)
+    prior.bind(model.posterior)
     fitted.prior = prior.to(next(model.parameters()))
-    fitted.check()
     return fitted, description
 
 
@@ -164,7 +166,7 @@ def fit(
         for step, chosen in enumerate(order):
             done = (epoch + step / len(order)) / epochs
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * done))
-            log_pz = prior(model.encode).log_prob(codes[chosen])
+            log_pz = _density(model).log_prob(codes[chosen])
             optimizer.zero_grad()
             (-log_pz.mean()).backward()
             optimizer.step()
@@ -181,16 +183,22 @@ def fit(
 
 @torch.no_grad()
 def _posteriors(model: Model, data: ImageDataModule, split: Any) -> list[Distribution]:  # noqa: ANN401
-    """Return q(z|x) of all images of a split, ``AT_ONCE`` at a time."""
+    """Return q(z|x) of all images of a split, of many at a time."""
     like = next(model.parameters())
-    images = data.images(split, len(data.splits[split]))
-    return [model.encode(x.to(like)) for x in images.split(AT_ONCE)] if len(images) else []
+    if not len(data.splits[split]):
+        return []
+    return [model.encode(x.to(like)) for x in data.in_parts(split)]
 
 
 @torch.no_grad()
 def _codes(posteriors: list[Distribution]) -> Tensor:
     """Draw a code of every image, (N, D)."""
-    return torch.cat([q.sample() for q in posteriors])
+    return torch.cat([rsample_and_log_prob(q, 1)[0][0] for q in posteriors])
+
+
+def _density(model: Model) -> Distribution:
+    """Return p(z), as a draw asks for it."""
+    return model.posterior.in_latent_space(model.prior(model.encode))
 
 
 @torch.no_grad()
@@ -199,5 +207,5 @@ def _score(model: Model, codes: Tensor | None) -> float:
     if codes is None:
         return math.nan
     with in_full_precision(codes):
-        p = model.prior(model.encode)
+        p = _density(model)
         return torch.cat([p.log_prob(z) for z in codes.split(AT_ONCE)]).mean().item()

@@ -4,6 +4,14 @@ A training step of a small VAE spends a tenth of its time on the few numbers of 
 out, their formulas take half as many operations as ``Independent(Normal(...), 1)`` and its like.
 """
 
+from vae_lab.model.distributions.codes import (
+    AutoregressiveCodes,
+    ChosenCodes,
+    CodeVectors,
+    OneHotCodes,
+    RelaxedCodes,
+    nearest,
+)
 from vae_lab.model.distributions.full_mixture import FullGaussianMixture
 from vae_lab.model.distributions.latents import (
     Delta,
@@ -12,6 +20,7 @@ from vae_lab.model.distributions.latents import (
     StandardGaussian,
     TransformedGaussian,
 )
+from vae_lab.model.distributions.logistic_mixture import LogisticMixtureImage
 from vae_lab.model.distributions.operations import (
     closed_kl,
     kl_per_dim,
@@ -30,7 +39,10 @@ from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 __all__ = [
     "IMAGE_DIMS",
+    "AutoregressiveCodes",
     "BernoulliImage",
+    "ChosenCodes",
+    "CodeVectors",
     "ContinuousBernoulliImage",
     "Delta",
     "DiagonalGaussian",
@@ -38,13 +50,17 @@ __all__ = [
     "FittedNormal",
     "FullGaussianMixture",
     "GaussianMixture",
+    "LogisticMixtureImage",
+    "OneHotCodes",
     "PowerSpherical",
+    "RelaxedCodes",
     "Rescaled",
     "StandardGaussian",
     "TransformedGaussian",
     "UniformSphere",
     "closed_kl",
     "kl_per_dim",
+    "nearest",
     "rsample_and_log_prob",
     "tempered",
 ]

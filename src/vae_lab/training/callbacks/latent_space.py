@@ -78,7 +78,8 @@ class LatentScatter(PictureCallback):
 
 
 def _active(model: Model, means: Tensor) -> Tensor:
-    return active_units(means, model.posterior.support.spread(model.latent_dim))
+    posterior = model.posterior
+    return active_units(means, posterior.unit_width, posterior.support.spread(model.latent_dim))
 
 
 class LatentUsage(PictureCallback):
@@ -148,7 +149,9 @@ class LatentTraversals(PictureCallback):
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
-        """Decode the traversals; None if no dimension is active."""
+        """Decode the traversals; None if no dimension is active, or for discrete codes."""
+        if model.posterior.code_shape is not None:
+            return None
         q = model.encode(images)
         means, codes = q.mean, q.sample()
         kl_per_dim = model.draw(images, 1).kl_per_dim
