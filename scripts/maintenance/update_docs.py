@@ -113,8 +113,8 @@ def spheres_table() -> str:
         elbo, kl, nll = (run["metrics"][f"test/{name}"] for name in ("elbo", "kl", "nll"))
         lines.append(f"| `{run['command']}` | {elbo:.2f} | {kl:.2f} | {-nll:.2f} |")
     return "\n".join(lines) + (
-        f"\n\nNats per image; {run['epochs']} epochs of batches of 128 on {run['hardware']['name']}, "
-        f"seed {run['seed']}."
+        f"\n\nNats per image; each with `data.batch_size=128 trainer.max_epochs={run['epochs']}`, "
+        f"seed {run['seed']}, on an {run['hardware']['name']}."
     )
 
 
