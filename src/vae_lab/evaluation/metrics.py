@@ -98,7 +98,8 @@ METRICS = (
     ),
     Metric(
         name="nll_bpd",
-        meaning="the same in bits per pixel, where p(x) is a probability and not a density",
+        meaning="the same in bits per pixel and channel; of a density an upper bound of what the "
+        "levels of the pixels cost",
         splits=("test", "evaluation"),
         unit="bits/pixel",
         better="lower",
@@ -221,6 +222,14 @@ METRICS = (
         unit=FRACTION,
         better="higher",
         is_in_results=True,
+    ),
+    Metric(
+        name="mig",
+        meaning="mutual information gap (Chen et al. 2018): how far each known factor of variation "
+        "has a latent dimension of its own; at most 1",
+        splits=("evaluation",),
+        unit=FRACTION,
+        better="higher",
     ),
     Metric(
         name="mnist_fid",

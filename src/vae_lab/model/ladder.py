@@ -152,7 +152,7 @@ class LadderVAE(Model):
         for count in channels:
             height, width = (height + 1) // 2, (width + 1) // 2
             shapes.append((count, height, width))
-        features = (depth * likelihood.parameters_per_pixel, *self.image_shape[1:])
+        features = (likelihood.num_features(depth), *self.image_shape[1:])
         self.ups = nn.ModuleList(
             up(in_shape=fine, out_shape=coarse)
             for fine, coarse in pairwise([self.image_shape, *shapes])

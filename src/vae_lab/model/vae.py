@@ -51,8 +51,8 @@ class VAE(Model):
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim * posterior.unit_width
         self.encoder = encoder(in_shape=self.image_shape, out_shape=(posterior.num_parameters,))
-        features, height, width = self.image_shape
-        self.feature_shape = (features * likelihood.parameters_per_pixel, height, width)
+        channels, height, width = self.image_shape
+        self.feature_shape = (likelihood.num_features(channels), height, width)
         self.decoder = decoder(in_shape=(self.latent_dim,), out_shape=self.feature_shape)
         self.posterior = posterior
         self.prior = prior

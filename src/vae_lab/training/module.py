@@ -42,7 +42,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         objective: what is maximised.
         optimizer: parameters → optimiser.
         schedule: epoch → factor of the learning rate.
-        pixels: ``binary`` or ``grey``, what the batches hold.
+        pixels: what the batches hold.
         nll_samples: K, importance samples per test image for ``test/nll``.
         compile_model: whether ``torch.compile`` fuses the model's forward pass and the objective.
         seed: of every random number drawn while training and scoring.
@@ -75,7 +75,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.objective = objective
         self.optimizer = optimizer
         self.schedule = schedule
-        self.pixels = pixels
+        self.pixels: Pixels = pixels
         self.nll_samples = nll_samples
         self.seed = seed
         self.stepping = stepping
@@ -225,8 +225,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
             estimate = importance_sample(self.model, x, self.nll_samples)
             metrics["nll"] = -estimate.log_px.mean()
             metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
-            if not self.model.likelihood.is_density:
-                metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:])
+            metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:], self.pixels)
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:

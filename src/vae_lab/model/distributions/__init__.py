@@ -19,6 +19,7 @@ from vae_lab.model.distributions.latents import (
     StandardGaussian,
     TransformedGaussian,
 )
+from vae_lab.model.distributions.logistic_mixture import LogisticMixtureImage
 from vae_lab.model.distributions.operations import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.distributions.pixels import (
     IMAGE_DIMS,
@@ -40,6 +41,7 @@ __all__ = [
     "DiscretizedLogisticImage",
     "FittedNormal",
     "GaussianMixture",
+    "LogisticMixtureImage",
     "OneHotCodes",
     "RelaxedCodes",
     "StandardGaussian",
