@@ -52,9 +52,15 @@ COMPANIONS = {
     ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
     ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
     ("likelihood", "discretized_logistic"): ["data.binarization=none"],
+    ("likelihood", "discretized_logistic_mixture"): ["data.binarization=none"],
     ("likelihood", "normal"): ["data.binarization=none"],
     ("likelihood", "optimal_normal"): ["data.binarization=none"],
     ("posterior", "deterministic"): ["objective=autoencoder"],
+    ("posterior", "categorical"): ["prior=categorical"],
+    ("posterior", "vector_quantized"): ["prior=autoregressive"],
+    ("posterior", "finite_scalar"): ["prior=categorical"],
+    ("prior", "categorical"): ["posterior=categorical"],
+    ("prior", "autoregressive"): ["posterior=categorical"],
     ("objective", "capacity"): ["objective.gamma=1"],  # the reconstruction's slope at the start
 }
 # Groups whose every option must be able to learn.

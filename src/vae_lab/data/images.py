@@ -60,6 +60,7 @@ class ImagesDataModule(FoundDataModule):
         folder = Path(root).expanduser()
         found = _find(folder, order, Path(cache).expanduser(), cuts_val=val_size is None)
         super().__init__(found, folder.resolve().name, image_shape, val_size, **options)
+        self.fit = fit
 
 
 def size_of(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:

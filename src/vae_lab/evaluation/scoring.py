@@ -36,7 +36,7 @@ def measure(
             with_suffix(name, suffix): figure
             for name, figure in information(model, on_device).items()
         }
-        if model.likelihood.caveat(data.pixels) is None:
+        if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             estimate = importance_sample(
                 model, on_device, num_samples, lambda done: on_progress(done, len(images))
             )
@@ -57,11 +57,13 @@ def measure(
 def likelihood_figures(
     estimate: ImportanceEstimate, num_samples: int, model: Model
 ) -> dict[str, Measurement]:
-    """Name what importance sampling found; bits per pixel only where x has a probability."""
+    """Name what importance sampling found."""
     nll = -estimate.log_px
-    values = {"nll": nll, "effective_sample_size": estimate.effective_sample_size}
-    if not model.likelihood.is_density:
-        values["nll_bpd"] = bits_per_pixel(nll, model.image_shape)
+    values = {
+        "nll": nll,
+        "effective_sample_size": estimate.effective_sample_size,
+        "nll_bpd": bits_per_pixel(nll, model.image_shape, model.likelihood.pixels),
+    }
     return {name: mean_over_images(value, name, num_samples) for name, value in values.items()}
 
 

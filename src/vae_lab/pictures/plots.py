@@ -100,8 +100,9 @@ def latent_scatter(
     if limit is not None:
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
         if behind is not None:
-            ink = 1 - FAINT * behind.cpu().float().clamp(0, 1)
-            mosaic = make_grid(ink, nrow=math.isqrt(len(behind)), padding=0)
+            images = behind.cpu().float().clamp(0, 1)
+            ink = images if images.shape[1] == 1 else 1 - images  # colours keep their hues
+            mosaic = make_grid(1 - FAINT * ink, nrow=math.isqrt(len(behind)), padding=0)
             axes.imshow(mosaic.permute(1, 2, 0).numpy(), extent=(-limit, limit, -limit, limit),
                         zorder=-1, aspect="auto")  # fmt: skip
     return rendered(figure)
@@ -257,6 +258,36 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str
     axes.set_ylabel("KL, nats")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title)
+    return rendered(figure)
+
+
+def usage_map(shares: Tensor, shares_values: bool, title: str) -> Image.Image:
+    """Show how often each unit of a code takes each of its values, (D, C), as shades.
+
+    Args:
+        shares: of images, each row sums to 1.
+        shares_values: whether a column means the same in every row; else each row is sorted by
+            itself.
+        title: what the picture shows.
+    """
+    shares = shares.cpu().float()
+    if shares_values:
+        shares = shares[:, shares.sum(0).argsort(descending=True)]
+    else:
+        shares = shares.sort(dim=1, descending=True).values
+    units, classes = shares.shape
+    width, height = (min(8.0, max(least, 0.25 * n)) for n, least in ((classes, 5.0), (units, 2.0)))
+    figure, axes = new_titled_figure(title, width, height, margin=1.5)
+    shades = axes.imshow(
+        shares.numpy(), cmap="Blues", vmin=0, aspect="auto", interpolation="nearest"
+    )
+    figure.colorbar(shades, ax=axes, label="share of images")
+    axes.set_xlabel("value, the most frequent on the left")
+    axes.set_ylabel("unit")
+    shown = np.unique(np.linspace(0, units - 1, min(units, 10)).round().astype(int))
+    axes.set_yticks(shown, [str(unit + 1) for unit in shown])
+    shown = np.unique(np.linspace(0, classes - 1, min(classes, 10)).round().astype(int))
+    axes.set_xticks(shown, [str(value + 1) for value in shown])
     return rendered(figure)
 
 
