@@ -28,6 +28,7 @@ LINES = (
     f"{MLP} objective=info_vae prior=flow model.prior.{FLOW} optimizer=adamax",
     f"{MLP} objective=iwae likelihood=discretized_logistic data.binarization=none",
     f"{MLP} objective=miwae posterior=iaf model.posterior.{FLOW}",
+    f"{MLP} objective=elbo posterior=power_spherical prior=uniform_sphere",
     f"{MLP} objective=renyi posterior=spline_flow model.posterior.{FLOW}",
     f"{MLP} objective=tcvae likelihood=continuous_bernoulli data.binarization=none",
     "model=conv model.encoder.channels=[2] model.encoder.hidden_size=4 callbacks=full",
