@@ -8,6 +8,7 @@ from idx_files import write_numbered_images
 from ladder_models import ladder
 from torch import nn
 
+from vae_lab.data import contract
 from vae_lab.data.mnist_format import MNISTDataModule
 from vae_lab.evaluation import scoring
 from vae_lab.evaluation.likelihood import ImportanceEstimate
@@ -119,9 +120,10 @@ def test_bits_per_pixel_are_nats_per_image_in_another_unit(data, pixels, likelih
     assert (nats.unit, bits.unit) == ("nats/image", "bits/pixel")
 
 
-def test_posterior_means_of_batches_are_those_of_the_whole(data, monkeypatch):
-    model, images = untrained(), data("static").images("train", 40)
-    monkeypatch.setattr(scoring, "BATCH", 7)
-    found = scoring.posterior_means(model, images, CPU)
+def test_posterior_means_of_parts_are_those_of_the_whole(data, monkeypatch):
+    model, module = untrained(), data("static")
+    images = module.images("train", 40)
+    monkeypatch.setattr(contract, "AT_ONCE", 7)
+    found = scoring.posterior_means(model, module.in_parts("train"), CPU)
     torch.testing.assert_close(found, model.encode(images).mean.detach())
     assert not found.requires_grad

@@ -13,7 +13,8 @@ and a file in a folder ``data`` of the configuration that names it and its argum
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -24,6 +25,7 @@ from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 from vae_lab.data.dequantization import DequantizedTensors, dequantize, dequantize_once
+from vae_lab.data.mapped import MappedImages
 from vae_lab.decoding import Fit
 from vae_lab.model.likelihoods import Pixels
 
@@ -58,9 +60,12 @@ class ImageDataModule(pl.LightningDataModule):
     Attributes:
         name: of the data set, as results state it; that of the class unless a source has another.
         class_names: what the labels 0, 1, … are called in pictures.
+        factor_names: what the factors of variation are called, where they are known; most sources
+            have none.
         is_mnist: whether these are MNIST's digits; the features of the classifier that ships
             compare samples with these alone.
         fit: how a picture of another shape becomes an image of this one.
+        mapped: the file that images lie in, if it is too large to stay in memory.
         splits: the images and labels that ``setup`` has read; images are bytes (N, C, H, W).
 
     Raises:
@@ -68,8 +73,10 @@ class ImageDataModule(pl.LightningDataModule):
     """
 
     class_names: Sequence[str]
+    factor_names: Sequence[str] = ()
     is_mnist = False
     fit: Fit = "crop"
+    mapped: MappedImages | None = None
 
     def __init__(
         self,
@@ -102,6 +109,14 @@ class ImageDataModule(pl.LightningDataModule):
             Bytes (N, C, H, W), and integers (N,), which count ``class_names`` from 0.
         """
         raise NotImplementedError
+
+    def read_factors(self, train: bool) -> Tensor:
+        """Return the factors of variation of the images that ``read`` returns.
+
+        Returns:
+            Integers (N, F), which count the values of each of ``factor_names`` from 0.
+        """
+        return torch.zeros(len(self.read(train)[0]), 0, dtype=torch.int64)
 
     @property
     def pixels(self) -> Pixels:
@@ -178,20 +193,45 @@ class ImageDataModule(pl.LightningDataModule):
         """Return the first ``count`` images of a split, sampled once, float32 (N, C, H, W)."""
         images = self.splits[split].images[:count]
         if self.pixels == "continuous":
-            return dequantize_once(images, torch.arange(len(images)), ONE_TIME_SEEDS[split])
+            return self._dequantize(images, split)
         return to_float(self._binarize(images, split) if split == "train" else images)
+
+    def in_parts(self, split: Split) -> Iterator[Tensor]:
+        """Yield all images of a split as ``images`` does, at most 1000 at once."""
+        images = self.splits[split].images
+        if self.pixels == "continuous":
+            for number, part in enumerate(self._parts(images)):
+                yield self._dequantize(part, split, first=number * AT_ONCE)
+            return
+        yield from map(
+            to_float, self._parts(self._binarize(images, split) if split == "train" else images)
+        )
 
     def originals(self, split: Split) -> Tensor:
         """Return the images of a split without anything random, float32 (N, C, H, W)."""
         images, _ = self._checked(train=split != "test")
-        start = len(images) - self.val_size
+        return to_float(self._part(images, split))
+
+    def factors(self, split: Split) -> Tensor:
+        """Return the factors of variation of a split, (N, F); F is 0 where none are known."""
+        return self._part(self.read_factors(train=split != "test"), split)
+
+    def _parts(self, images: Tensor) -> Iterator[Tensor]:
+        for part in images.split(AT_ONCE):
+            yield part
+            if self.mapped is not None:
+                self.mapped.give_back()
+
+    def _part(self, values: Tensor, split: Split) -> Tensor:
+        """Return what belongs to a split of what was read, for training or else for testing."""
+        start = len(values) - self.val_size
         part = {"train": slice(start), "val": slice(start, None), "test": slice(None)}[split]
-        return to_float(images[part])
+        return values[part]
 
     def fingerprint(self) -> str:
         """Return a short hash of the training images, for the run's summary."""
         digest = hashlib.sha256()
-        for images in self.splits["train"].images.split(AT_ONCE):
+        for images in self._parts(self.splits["train"].images):
             digest.update(images.numpy().tobytes())
         return digest.hexdigest()[:16]
 
@@ -240,6 +280,9 @@ class ImageDataModule(pl.LightningDataModule):
             return DequantizedTensors(images, labels, ONE_TIME_SEEDS[split])
         return ImageTensors(self._binarize(images, split), labels)
 
+    def _dequantize(self, images: Tensor, split: Split, first: int = 0) -> Tensor:
+        return dequantize_once(images, first + torch.arange(len(images)), ONE_TIME_SEEDS[split])
+
     def _binarize(self, images: Tensor, split: Split) -> Tensor:
         return binarize_once(images, self.binarization, ONE_TIME_SEEDS[split])
 
@@ -248,5 +291,7 @@ class ImageDataModule(pl.LightningDataModule):
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         order = EpochOrder(len(data), shuffle, self.seed)
-        batches = GlobalBatches(order, self.images_per_process(world_size), rank, world_size)
+        announce = partial(self.mapped.announce, data.images) if self.mapped else None
+        share = self.images_per_process(world_size)
+        batches = GlobalBatches(order, share, rank, world_size, announce)
         return ResumableLoader(data, batches)

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.data.dequantization import without_noise
-from vae_lab.decoding import Recipe, decode_content
+from vae_lab.decoding import Recipe, decode
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.explorer.axes import latent_axes
@@ -61,6 +61,11 @@ class ExploredRun:
             raise ValueError(
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
+            )
+        if model.posterior.code_shape is not None:
+            raise ValueError(
+                f"{run_dir} has discrete codes, and the explorer moves through continuous latents; "
+                "see images/code_traversals.png, or scripts/generate.py --at"
             )
         data = run.open_data("test")
         self.model = model
@@ -168,7 +173,7 @@ class ExploredRun:
         Raises:
             ValueError: if it holds no picture, or one that is too large.
         """
-        pixels = decode_content(content, self._recipe)
+        (pixels,) = decode([content], self._recipe)
         if isinstance(pixels, str):
             raise ValueError(pixels)
         return pixels.tobytes()

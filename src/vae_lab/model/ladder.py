@@ -143,6 +143,9 @@ class LadderVAE(Model):
                 "model.latent_channels needs one number for each of model.channels but the last, "
                 f"got {list(latent_channels)} for {list(channels)}"
             )
+        if posterior.code_shape is not None:
+            raise ValueError("model=ladder has no discrete codes; take a flat model: model=mlp")
+        prior.bind(posterior)
         depth, height, width = self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         shapes = []

@@ -134,6 +134,11 @@ class TrainedVAE(nn.Module):
         """
         if self.model.posterior.is_point_mass:
             raise ValueError("an autoencoder has no log p(x): it is no distribution of images")
+        if not self.model.posterior.has_full_support:
+            raise ValueError(
+                "importance sampling cannot estimate log p(x) where an image has only one code; "
+                "scripts/evaluate.py reports the ELBO, which is at most log p(x)"
+            )
         x = self._checked(images)
         if self.model.likelihood.pixels == "binary" and not ((x == 0) | (x == 1)).all():
             raise ValueError(

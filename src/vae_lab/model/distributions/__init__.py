@@ -4,6 +4,14 @@ A training step of a small VAE spends a tenth of its time on the few numbers of 
 out, their formulas take half as many operations as ``Independent(Normal(...), 1)`` and its like.
 """
 
+from vae_lab.model.distributions.codes import (
+    AutoregressiveCodes,
+    ChosenCodes,
+    CodeVectors,
+    OneHotCodes,
+    RelaxedCodes,
+    nearest,
+)
 from vae_lab.model.distributions.latents import (
     Delta,
     DiagonalGaussian,
@@ -23,7 +31,10 @@ from vae_lab.model.distributions.pixels import (
 
 __all__ = [
     "IMAGE_DIMS",
+    "AutoregressiveCodes",
     "BernoulliImage",
+    "ChosenCodes",
+    "CodeVectors",
     "ContinuousBernoulliImage",
     "Delta",
     "DiagonalGaussian",
@@ -31,9 +42,12 @@ __all__ = [
     "FittedNormal",
     "GaussianMixture",
     "LogisticMixtureImage",
+    "OneHotCodes",
+    "RelaxedCodes",
     "StandardGaussian",
     "TransformedGaussian",
     "kl_per_dim",
+    "nearest",
     "rsample_and_log_prob",
     "tempered",
 ]
