@@ -36,10 +36,10 @@ LINES = (
     "data=arrays data.root=cells.npz model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=torchvision data.dataset=FashionMNIST data.image_shape=[1,28,28] data.root=.",
     "data=cifar10 model.encoder.channels=[2] model.encoder.hidden_size=4",
-    "data=cifar100 likelihood=discretized_logistic_mixture model.encoder.channels=[2] "
-    "model.encoder.hidden_size=4",
+    "data=cifar100 model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
-    "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=usps likelihood=discretized_logistic_mixture model.encoder.channels=[2] "
+    "model.encoder.hidden_size=4",
     "data=images data.root=pictures data.cache=cache model=mlp",
     f"{MLP} posterior=categorical prior=categorical",
     f"{MLP} posterior=vector_quantized prior=autoregressive",
