@@ -39,7 +39,8 @@ LINES = (
     "data=cifar10 model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=cifar100 model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
-    "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=usps likelihood=discretized_logistic_mixture model.encoder.channels=[2] "
+    "model.encoder.hidden_size=4",
     "data=images data.root=pictures data.cache=cache model=mlp",
     f"{MLP} posterior=categorical prior=categorical",
     f"{MLP} posterior=vector_quantized prior=autoregressive",
