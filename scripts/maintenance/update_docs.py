@@ -134,9 +134,9 @@ def fitted_table() -> str:
             cells = [f"`{trained}`", prior, gained, *(show(figures.get(name)) for name in names)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + (
-        "\n\nOn 10,000 test images, with standard errors over images; nats of log p(x) are gained image "
-        "by image, with the same\nlatents; K = 100; the distance is in the features of the MNIST "
-        "classifier that ships with vae-lab."
+        "\n\nOn 10,000 test images, with standard errors over images; nats of log p(x) are gained "
+        "image by image, with the same latents; K = 100; the distance is in the features of the "
+        "MNIST classifier that ships with vae-lab."
     )
 
 
