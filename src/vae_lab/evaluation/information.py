@@ -41,7 +41,9 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
         torch.cat([part[name] for part in parts]) for name in ("elbo", "reconstruction", "kl")
     )
     means = torch.cat([model.encode(x).mean for x in batches])
-    active = active_units(means, model.posterior.unit_width)
+    active = active_units(
+        means, model.posterior.unit_width, model.posterior.support.spread(model.latent_dim)
+    )
     figures = {
         "elbo": mean_over_images(elbo, "elbo", num_samples=1),
         "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),

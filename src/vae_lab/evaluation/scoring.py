@@ -30,6 +30,8 @@ def measure(
     on_device = images.to(device)
     if model.posterior.is_point_mass:
         figures = {"reconstruction_mse": reconstruction_error(model, on_device)}
+        if data.is_mnist and model.prior.is_learned:  # afterwards, to codes
+            figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
     else:
         suffix = model.likelihood.suffix(data.pixels)
         figures = {
@@ -42,9 +44,7 @@ def measure(
             )
             figures |= likelihood_figures(estimate, num_samples, model)
         if data.is_mnist:
-            with torch.no_grad():
-                generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
-            figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))
+            figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
     train = data.splits["train"]
     if len(train.labels.unique()) == 1:  # there is nothing to tell apart
         return figures
@@ -65,6 +65,13 @@ def likelihood_figures(
         "nll_bpd": bits_per_pixel(nll, model.image_shape, model.likelihood.pixels),
     }
     return {name: mean_over_images(value, name, num_samples) for name, value in values.items()}
+
+
+@torch.no_grad()
+def samples_of(model: Model, count: int) -> Tensor:
+    """Return E[x|z] for ``count`` latents from the prior, on the CPU, (count, C, H, W)."""
+    generated = [model.sample(BATCH).cpu() for _ in range(0, count, BATCH)]
+    return torch.cat(generated)[:count]
 
 
 @torch.no_grad()

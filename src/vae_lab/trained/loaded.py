@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
+from vae_lab.model.support import Support
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.environment import installed
 from vae_lab.runs.newest import the_run
@@ -77,15 +78,17 @@ class TrainedVAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
-        """Map latents (..., D) to E[x|z], (..., C, H, W).
+        """Map latents (..., D) to E[x|z], (..., C, H, W); on a sphere, that in their direction.
 
         Raises:
-            ValueError: if ``z`` does not end in D finite numbers.
+            ValueError: if ``z`` does not end in D finite numbers, or has no direction on a sphere.
         """
         if not z.ndim or z.shape[-1] != self.latent_dim or not z.isfinite().all():
             raise ValueError(
                 f"latents must be (..., {self.latent_dim}) and finite, got {tuple(z.shape)}"
             )
+        if self.model.posterior.support is Support.SPHERE and not z.any(dim=-1).all():
+            raise ValueError("the origin has no direction, so that nothing on the sphere is meant")
         return self.model.decode(z.to(self._parameter())).mean
 
     @torch.no_grad()

@@ -11,10 +11,11 @@ from torch import Tensor
 from vae_lab.checks import GridSize, Positive, checked
 from vae_lab.evaluation.activity import active_units
 from vae_lab.model.contract import Model
-from vae_lab.pictures import journeys, plots
+from vae_lab.model.support import Support
+from vae_lab.pictures import globe, journeys, plots
 from vae_lab.training.callbacks.exhibit import Period, PictureCallback
 
-PLANE = 2
+PLANE, GLOBE = 2, 3
 ACTIVE_NATS = 0.01
 STEPS = 11
 SPREADS = 2.5
@@ -22,6 +23,7 @@ MAX_ROWS = 32
 DECODED = 15  # points per axis behind the scatter
 LEAST_REACH = 3.0  # half the width of the plane
 BASE = 0
+WAY_NAMES = {Support.SPACE: "in a straight line", Support.SPHERE: "along a great circle"}
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +33,30 @@ def codes_name(model: Model) -> str:
     return "codes" if model.posterior.is_point_mass else "posterior means"
 
 
+def is_plane(model: Model) -> bool:
+    """Tell whether the latents of a model are the points of a plane."""
+    return model.latent_dim == PLANE and model.posterior.support is Support.SPACE
+
+
+def is_globe(model: Model) -> bool:
+    """Tell whether the latents of a model are the points of a sphere in three dimensions."""
+    return model.latent_dim == GLOBE and model.posterior.support is Support.SPHERE
+
+
 class LatentScatter(PictureCallback):
     """Codes coloured by class; more than two dimensions by principal components.
 
-    Behind two dimensions stands, faintly, what the plane decodes to.
+    Behind two dimensions stands, faintly, what the plane decodes to. A sphere in three is drawn as
+    two hemispheres.
     """
 
     name = "latent_scatter"
     description = (
         "**Where validation images lie in latent space**: a point is the mean of an image's "
         "posterior, or an autoencoder's code, coloured by class, though the model never saw the "
-        "classes. Behind two dimensions stands what the decoder makes of the plane; of more, these "
-        "are the first two principal components."
+        "classes. Behind two dimensions stands what the decoder makes of the plane, and behind the "
+        "two halves of a globe what it makes of that; of more, these are the first two principal "
+        "components."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
@@ -51,13 +65,21 @@ class LatentScatter(PictureCallback):
         title = f"{name} of {len(images):,} images"
         codes = model.encode(images).mean
         limit = behind = None
-        if model.latent_dim == PLANE:
+        if is_globe(model):
+            behind = model.decode(globe.grid(DECODED)[0].to(images)).mean
+            return globe.scatter(codes, labels, title, self.class_names, behind)
+        if is_plane(model):
             limit = journeys.reach(codes, LEAST_REACH, share=1)
             centres = plots.plane_coordinates(DECODED, "linear", limit * (1 - 1 / DECODED))
             behind = model.decode(plots.plane_grid(centres).to(images)).mean
         return plots.latent_scatter(
             codes, labels, title, limit, class_names=self.class_names, behind=behind
         )
+
+
+def _active(model: Model, means: Tensor) -> Tensor:
+    posterior = model.posterior
+    return active_units(means, posterior.unit_width, posterior.support.spread(model.latent_dim))
 
 
 class LatentUsage(PictureCallback):
@@ -79,7 +101,7 @@ class LatentUsage(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
-        active = active_units(model.encode(images).mean, model.posterior.unit_width)
+        active = _active(model, model.encode(images).mean)
         self._active_units = int(active.sum())
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:
@@ -137,7 +159,7 @@ class LatentTraversals(PictureCallback):
             informative, unit = means.var(0), "variance {:.2f}"
         else:
             informative, unit = kl_per_dim.mean(0)[: model.latent_dim], "{:.2f} nats"
-        active = active_units(means)
+        active = _active(model, means)
         order = informative.argsort(descending=True)
         in_use = order[active[order]].tolist()
         if not in_use:
@@ -161,13 +183,17 @@ class LatentTraversals(PictureCallback):
 
 
 class Interpolations(PictureCallback):
-    """A row per class: in a straight line from its most typical example to that of the next."""
+    """A row per class: from its most typical example to that of the next.
+
+    In a straight line, and on a sphere along a great circle.
+    """
 
     name = "interpolations"
     description = (
         "**From one class to the next.** The outer columns are validation images, each the most "
-        "typical of its class; between them, points of the straight line that joins their "
-        "posterior means, decoded. In a latent space without holes every one looks like an image."
+        "typical of its class; between them, points of the straight line, or on a sphere of the "
+        "great circle, that joins their posterior means, decoded. In a latent space without holes "
+        "every one looks like an image."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
@@ -176,22 +202,22 @@ class Interpolations(PictureCallback):
         chosen = journeys.typical(means.cpu(), labels)
         if len(chosen) == 1:
             return None
-        rows = {}
+        rows, support = {}, model.posterior.support
         for start, end in zip(chosen.tolist(), chosen.roll(-1).tolist(), strict=True):
-            way = model.decode(journeys.straight(means[start], means[end], STEPS)).mean
+            way = model.decode(journeys.WAYS[support](means[start], means[end], STEPS)).mean
             row = torch.cat([images[start, None], way, images[end, None]])
             first, last = (self.class_names[int(labels[index])] for index in (start, end))
             rows[f"{first} → {last}"] = row
         shares = [f"{share:.0%}" for share in torch.linspace(0, 1, STEPS).tolist()]
         return plots.image_rows(
-            rows, "From each class to the next, in a straight line", ["image", *shares, "image"],
+            rows, f"From each class to the next, {WAY_NAMES[support]}", ["image", *shares, "image"],
             "share of the way",
         )  # fmt: skip
 
 
 @checked
 class Manifold(PictureCallback):
-    """A ``size`` × ``size`` grid of E[x|z]; only for models with two latents.
+    """A ``size`` × ``size`` grid of E[x|z]; only for models with two latents, or a globe.
 
     Kingma & Welling 2014, figure 4, arXiv:1312.6114.
 
@@ -225,7 +251,10 @@ class Manifold(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the grid."""
-        if model.latent_dim != PLANE:
+        if is_globe(model):
+            decoded = model.decode(globe.grid(self.size)[0].to(images)).mean
+            return globe.decoded(decoded, "The sphere of latents, decoded")
+        if not is_plane(model):
             return None
         spacing, extent = self.spacing, self.extent
         if model.posterior.is_point_mass:  # no prior says where codes lie
