@@ -99,6 +99,22 @@ def scale_table() -> str:
     return "\n".join(lines) + f"\n\nStart-up: {start}. {conditions(benchmark)}."
 
 
+def mapped_table() -> str:
+    """Return the table of ``docs/benchmarks/mapped.json``."""
+    benchmark = benchmark_of("mapped")
+    lines = [
+        "| | delivered, images/s | trained on, images/s | of the file in memory, MiB |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, result in benchmark["results"].items():
+        rate = result["images_per_second"]
+        lines.append(
+            f"| {name} | {rate['alone']:,.0f} | {rate['training']:,.0f} "
+            f"| {result['mapped_resident_mib']:,} |"
+        )
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
 def summaries(kind: str) -> list[dict[str, Any]]:
     """Return the runs in a folder of ``docs/priors``, in the order of their names."""
     folder = ROOT / "docs" / "priors" / kind
@@ -155,7 +171,12 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/metrics.md": {"metrics": markdown_table},
     "docs/options.md": {"options": lambda: option_tables(ROOT / "conf")},
     "docs/priors.md": {"spheres": spheres_table, "fitted": fitted_table},
-    "docs/speed.md": {"speed": speed_table, "nll": nll_table, "scale": scale_table},
+    "docs/speed.md": {
+        "speed": speed_table,
+        "nll": nll_table,
+        "scale": scale_table,
+        "mapped": mapped_table,
+    },
 }
 
 
