@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from vae_lab.data import ImageDataModule, Split
-from vae_lab.evaluation.information import information, reconstruction_error
-from vae_lab.evaluation.likelihood import ImportanceEstimate, bits_per_pixel, importance_sample
+from vae_lab.evaluation.information import in_batches, information, reconstruction_error
+from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.evaluation.metrics import with_suffix
 from vae_lab.evaluation.representation import representation
@@ -29,43 +29,46 @@ def measure(
     images, labels = data.images(split, len(data.splits[split])), data.splits[split].labels
     on_device = images.to(device)
     if model.posterior.is_point_mass:
-        figures = {"reconstruction_mse": reconstruction_error(model, on_device)}
+        figures = {"reconstruction_mse": reconstruction_error(model, on_device, labels)}
     else:
-        suffix = model.likelihood.suffix(data.pixels)
+        suffixes = model.suffixes(data.pixels)
         figures = {
-            with_suffix(name, suffix): figure
-            for name, figure in information(model, on_device).items()
+            with_suffix(name, *suffixes): figure
+            for name, figure in information(model, on_device, labels).items()
         }
         if model.likelihood.caveat(data.pixels) is None:
-            estimate = importance_sample(
-                model, on_device, num_samples, lambda done: on_progress(done, len(images))
+            found = likelihoods(
+                model, on_device, labels, num_samples, lambda done: on_progress(done, len(images))
             )
-            figures |= likelihood_figures(estimate, num_samples, model)
+            figures |= {name: mean_over_images(v, name, num_samples) for name, v in found.items()}
         if data.is_mnist:
             with torch.no_grad():
                 generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
             figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))
+    figures |= accuracy(model, on_device, labels)
     train = data.splits["train"]
     if len(train.labels.unique()) == 1:  # there is nothing to tell apart
         return figures
     codes, train_codes = (
-        posterior_means(model, x, device) for x in (images, data.images("train", len(train)))
+        posterior_means(model, x, y, device)
+        for x, y in ((images, labels), (data.images("train", len(train)), train.labels))
     )
     return figures | representation(train_codes, train.labels, codes, labels)
 
 
-def likelihood_figures(
-    estimate: ImportanceEstimate, num_samples: int, model: Model
-) -> dict[str, Measurement]:
-    """Name what importance sampling found; bits per pixel only where x has a probability."""
-    nll = -estimate.log_px
-    values = {"nll": nll, "effective_sample_size": estimate.effective_sample_size}
-    if not model.likelihood.is_density:
-        values["nll_bpd"] = bits_per_pixel(nll, model.image_shape)
-    return {name: mean_over_images(value, name, num_samples) for name, value in values.items()}
+@torch.no_grad()
+def accuracy(model: Model, images: Tensor, labels: Tensor) -> dict[str, Measurement]:
+    """Return how often the model's classifier finds the class; nothing without one."""
+    found = [model.classify(x) for x in images.split(BATCH)]
+    log_qy = [each for each in found if each is not None]
+    if not log_qy:
+        return {}
+    is_right = torch.cat(log_qy).argmax(-1).cpu() == labels
+    return {"accuracy": mean_over_images(is_right, "accuracy")}
 
 
 @torch.no_grad()
-def posterior_means(model: Model, images: Tensor, device: torch.device) -> Tensor:
-    """Return E[z|x] (N, D) on the CPU."""
-    return torch.cat([model.encode(x.to(device)).mean.cpu() for x in images.split(BATCH)])
+def posterior_means(model: Model, images: Tensor, labels: Tensor, device: torch.device) -> Tensor:
+    """Return E[z|x], or E[z|x, y] where the model is conditional, (N, D) on the CPU."""
+    batches = in_batches(model, images, labels, BATCH)
+    return torch.cat([model.encode(x.to(device), y).mean.cpu() for x, y in batches])

@@ -74,7 +74,7 @@ def evaluate_run(
             "seed": seed,
         },
         "metrics": {name: dataclasses.asdict(figure) for name, figure in metrics.items()},
-        "rate_per_dim": rate_per_dim(model, images.to(device)),
+        "rate_per_dim": rate_per_dim(model, images.to(device), data.splits[split].labels),
         "scored": {
             "seconds": time.time() - began,
             "hardware": environment.hardware(device, 1),

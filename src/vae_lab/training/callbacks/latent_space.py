@@ -41,18 +41,19 @@ class LatentScatter(PictureCallback):
     description = (
         "**Where validation images lie in latent space**: a point is the mean of an image's "
         "posterior, or an autoencoder's code, coloured by class, though the model never saw the "
-        "classes. Behind two dimensions stands what the decoder makes of the plane; of more, these "
-        "are the first two principal components."
+        "classes, unless it is conditional. Behind two dimensions stands what the decoder makes of "
+        "the plane; of more, these are the first two principal components."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Encode the examples."""
         name = codes_name(model).capitalize()
         title = f"{name} of {len(images):,} images"
-        codes = model.encode(images).mean
+        codes = model.encode(images, labels).mean
         limit = behind = None
         if model.latent_dim == PLANE:
             limit = journeys.reach(codes, LEAST_REACH, share=1)
+        if limit is not None and not model.class_names:  # else there is a plane for each class
             centres = plots.plane_coordinates(DECODED, "linear", limit * (1 - 1 / DECODED))
             behind = model.decode(plots.plane_grid(centres).to(images)).mean
         return plots.latent_scatter(
@@ -79,9 +80,9 @@ class LatentUsage(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
-        active = active_units(model.encode(images).mean)
+        active = active_units(model.encode(images, labels).mean)
         self._active_units = int(active.sum())
-        kl_per_dim = model.draw(images, 1).kl_per_dim
+        kl_per_dim = model.draw(images, 1, labels=labels).kl_per_dim
         if kl_per_dim is None:
             self._active = active.cpu()
             return None
@@ -128,9 +129,9 @@ class LatentTraversals(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the traversals; None if no dimension is active."""
-        q = model.encode(images)
+        q = model.encode(images, labels)
         means, codes = q.mean, q.sample()
-        kl_per_dim = model.draw(images, 1).kl_per_dim
+        kl_per_dim = model.draw(images, 1, labels=labels).kl_per_dim
         if kl_per_dim is None:
             informative, unit = means.var(0), "variance {:.2f}"
         else:
@@ -147,7 +148,7 @@ class LatentTraversals(PictureCallback):
             z = means[BASE].repeat(STEPS, 1)
             z[:, dimension] = values[:, dimension]
             said = unit.format(informative[dimension].item())
-            rows[f"z{dimension + 1}: {said}"] = model.decode(z).mean
+            rows[f"z{dimension + 1}: {said}"] = model.decode(z, labels[BASE]).mean
         counts = torch.linspace(-SPREADS, SPREADS, STEPS).tolist()
         columns = [f"{count:+.1f}" if count else "mean" for count in counts]
         title = f"One latent dimension at a time: {len(in_use)} of {model.latent_dim} are active"
@@ -169,8 +170,10 @@ class Interpolations(PictureCallback):
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
-        """Decode the lines; None if there is only one class."""
-        means = model.encode(images).mean
+        """Decode the lines; None if there is only one class, or the model knows classes."""
+        if model.class_names:  # which do not change along a line through the latents
+            return None
+        means = model.encode(images, labels).mean
         chosen = journeys.typical(means.cpu(), labels)
         if len(chosen) == 1:
             return None
@@ -227,8 +230,10 @@ class Manifold(PictureCallback):
             return None
         spacing, extent = self.spacing, self.extent
         if model.posterior.is_point_mass:  # no prior says where codes lie
-            spacing, extent = "linear", journeys.reach(model.encode(images).mean, extent)
+            spacing, extent = "linear", journeys.reach(model.encode(images, labels).mean, extent)
         coordinates = plots.plane_coordinates(self.size, spacing, extent)
         title = f"The latent plane, decoded ({spacing} spacing)"
-        decoded = model.decode(plots.plane_grid(coordinates).to(images)).mean
+        if model.class_names:
+            title += f", as {model.class_names[int(labels[BASE])]}"
+        decoded = model.decode(plots.plane_grid(coordinates).to(images), labels[BASE]).mean
         return plots.manifold(decoded, coordinates, title)
