@@ -50,3 +50,10 @@ def spread(order: Tensor, is_apart: Tensor) -> Tensor:
         count = int(each.sum())
         place[each] = (torch.arange(count, dtype=torch.float64) + 0.5) / max(1, count)
     return order[place.argsort(stable=True)]
+
+
+def shares(labels: Tensor, num_classes: int) -> str:
+    """Say how many images of each class have a label, given labels (N,), some of them −1."""
+    counts = torch.bincount(labels[labels >= 0], minlength=num_classes)
+    of_each = [f"{int(n)} of each of {int((counts == n).sum())}" for n in counts.unique()]
+    return f"{int(counts.sum()):,} in all: {', '.join(reversed(of_each))} classes"

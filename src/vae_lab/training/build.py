@@ -213,8 +213,8 @@ def _check_parts(cfg: DictConfig, module: VAEModule, datamodule: ImageDataModule
     if cfg.compile and module.objective.path_gradient:
         raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
     if datamodule.num_labels is not None and not module.model.takes_unlabelled:
-        raise ValueError("data.num_labels takes labels away from a model that learns them, which "
-                         "is model=semi_supervised")  # fmt: skip
+        raise ValueError("data.num_labels leaves images without a label, from which only "
+                         "model=semi_supervised learns")  # fmt: skip
     names, known = module.model.class_names, datamodule.class_names
     if names and len(names) != len(known):
         raise ValueError(f"class_names must name the {len(known)} classes of the data, "

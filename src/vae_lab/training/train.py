@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch.distributed import DistError
 
+from vae_lab.data.few_labels import shares
 from vae_lab.evaluation.information import information
 from vae_lab.evaluation.metrics import metric
 from vae_lab.evaluation.published import standing
@@ -148,6 +149,9 @@ def _announce_sizes(run: RunDir, experiment: Experiment) -> None:
     images = {"training": len(splits["train"]), "validation": len(splits["val"])}
     hardware = environment.hardware(trainer.strategy.root_device, trainer.world_size)
     opening.announce_sizes(run, _parameters(experiment), images, hardware)
+    data = experiment.datamodule
+    if data.num_labels is not None and not sweeps.is_sweep():
+        terminal.tell(f"{'labels':<9} {shares(data.known_labels(), len(data.class_names))}")
 
 
 def _parameters(experiment: Experiment) -> int:
