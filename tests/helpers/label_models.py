@@ -38,9 +38,9 @@ def label_model(prior="standard_normal", kind=VAE, **further):
     return model
 
 
-def semi_supervised(alpha=0.1, **options):
+def semi_supervised(prior="standard_normal", alpha=0.1):
     """Build M2 of three classes."""
-    return label_model(kind=SemiSupervisedVAE, classifier=linear, alpha=alpha, **options)
+    return label_model(prior, SemiSupervisedVAE, classifier=linear, alpha=alpha)
 
 
 def exact_log_px_given_y(model, x, label):

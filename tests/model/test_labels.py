@@ -12,7 +12,7 @@ from vae_lab.model.conditioning import LabelConditioning, label_number
 from vae_lab.model.label_prior import PerLabel
 from vae_lab.objectives import elbo_parts
 
-SAMPLES = 4000
+SAMPLES = 20_000
 
 
 @pytest.fixture
@@ -26,13 +26,18 @@ def x():
 @pytest.mark.parametrize("build", [label_model, semi_supervised])
 def test_the_likelihood_of_every_label_is_the_closed_form_and_bayes_rule_follows(x, prior, build):
     model = build(prior)
+    with torch.no_grad():  # q(z|x, y) = N(0, 2.7 I), wider than the true posterior
+        model.encoder[1].weight.zero_()
+        model.encoder[1].bias.copy_(torch.tensor([0.0, 0.0, 0.5, 0.5]))
     model.conditioning.log_py.copy_(torch.tensor([0.2, 0.3, 0.5]).log())
     estimate = sample_every_label(model, x, SAMPLES)
     exact = torch.stack([exact_log_px_given_y(model, x, label) for label in range(3)], dim=-1)
     error = (SAMPLES / estimate.effective_sample_size - 1).clamp_min(1e-3) / SAMPLES
     torch.testing.assert_close(estimate.log_px_given_y, exact, rtol=0, atol=5 * error.max() ** 0.5)
     joint = exact + torch.tensor([0.2, 0.3, 0.5]).double().log()
-    torch.testing.assert_close(estimate.log_px, joint.logsumexp(-1), rtol=0, atol=0.2)
+    torch.testing.assert_close(
+        estimate.log_px, joint.logsumexp(-1), rtol=0, atol=5 * error.max() ** 0.5
+    )
 
     labels = torch.tensor([0, 1, 2, 0, 1])
     found = likelihoods(model, x, labels, SAMPLES)
@@ -85,7 +90,7 @@ def test_a_label_that_the_networks_ignore_changes_nothing(kind):
 def test_samples_of_a_label_follow_its_prior_and_without_one_the_frequencies():
     model = label_model("per_label")
     model.conditioning.initialize(torch.tensor([0, 2, 2, 2]))
-    assert model.conditioning.log_py.exp().tolist() == [0.25, 0.0, 0.75]
+    assert model.conditioning.log_py.exp().tolist() == pytest.approx([0.25, 0.0, 0.75])
     torch.manual_seed(0)
     drawn = model.conditioning.sample(400)
     assert set(drawn.tolist()) == {0, 2}
@@ -125,7 +130,8 @@ def parts_given_each_label(model, x, num_samples):
     torch.manual_seed(5)
     every = torch.arange(len(CLASSES)).repeat_interleave(len(x))
     draw = super(type(model), model).condition(x.repeat(3, 1, 1, 1), labels=every)(num_samples)
-    return {name: part.reshape(3, -1) for name, part in elbo_parts(draw).items()}
+    parts = elbo_parts(draw) | {"log_w": draw.log_w[0]}
+    return {name: part.reshape(3, -1) for name, part in parts.items()}
 
 
 def test_without_a_label_the_bound_is_the_sum_over_all_of_them(x):
@@ -134,11 +140,10 @@ def test_without_a_label_the_bound_is_the_sum_over_all_of_them(x):
     torch.manual_seed(5)
     draw = model.draw(x, 2)
     q = model.classify(x).exp()
-    expected = (q.T * (each["elbo"] - q.T.log() - torch.tensor(3.0).log())).sum(0)
-    torch.testing.assert_close(elbo_parts(draw)["elbo"], expected)
+    for found, of_label in ((elbo_parts(draw)["elbo"], "elbo"), (draw.log_w[0], "log_w")):
+        expected = (q.T * (each[of_label] - q.T.log() - torch.tensor(3.0).log())).sum(0)
+        torch.testing.assert_close(found, expected)
     assert (draw.supervision == 0).all()
-    sampled = (draw.log_px + draw.log_pz - draw.log_qz).mean(0)
-    assert (sampled - expected).abs().max() < 5.0
 
 
 def test_with_a_label_the_bound_is_that_of_the_conditional_model(x):
@@ -150,7 +155,7 @@ def test_with_a_label_the_bound_is_that_of_the_conditional_model(x):
     draw = model.draw(x, 2, labels=labels)
     known = labels >= 0
     images = torch.arange(5)
-    for name, part in elbo_parts(draw).items():
+    for name, part in (elbo_parts(draw) | {"log_w": draw.log_w[0]}).items():
         torch.testing.assert_close(part[known], each[name][labels, images][known])
     expected = 0.5 * 5 / 4 * model.classify(x)[images, labels]
     torch.testing.assert_close(draw.supervision[known], expected[known])

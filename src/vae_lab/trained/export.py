@@ -184,10 +184,9 @@ def _to_onnx(trained: TrainedVAE, folder: Path) -> list[Path]:
         session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
         def run(*batch: Tensor, session: Any = session, part: Part = part) -> list[Tensor]:  # noqa: ANN401
-            arrays = (tensor.numpy() for tensor in batch)
-            outputs = session.run(
-                part.output_names, dict(zip(part.input_names, arrays, strict=True))
-            )
+            arrays = [tensor.numpy() for tensor in batch]
+            inputs = dict(zip(part.input_names, arrays, strict=True))
+            outputs = session.run(part.output_names, inputs)
             return list(map(torch.from_numpy, outputs))
 
         _check(path, part, run)
