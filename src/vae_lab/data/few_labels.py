@@ -55,5 +55,9 @@ def spread(order: Tensor, is_apart: Tensor) -> Tensor:
 def shares(labels: Tensor, num_classes: int) -> str:
     """Say how many images of each class have a label, given labels (N,), some of them −1."""
     counts = torch.bincount(labels[labels >= 0], minlength=num_classes)
-    of_each = [f"{int(n)} of each of {int((counts == n).sum())}" for n in counts.unique()]
-    return f"{int(counts.sum()):,} in all: {', '.join(reversed(of_each))} classes"
+    numbers = {int(n): int((counts == n).sum()) for n in counts.unique().flip(0)}
+    said = [
+        f"{number or 'none'} in {'one' if classes == 1 else f'each of {classes}'}"
+        for number, classes in numbers.items()
+    ]
+    return f"{int(counts.sum()):,} of {num_classes} classes: {', '.join(said)}"

@@ -116,7 +116,7 @@ class ExploredRun:
 
     def _bound_name(self) -> str:
         suffix, given = self.model.suffixes(self._pixels)
-        return "ELBO" + (" (BCE)" if suffix else "") + (" given the class" if given else "")
+        return "ELBO" + (" (BCE)" if suffix else "") + ("|y" if given else "")
 
     @torch.no_grad()
     def decode(self, z: Tensor, label: int | None = None) -> Tensor:
