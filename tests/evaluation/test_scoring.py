@@ -96,7 +96,7 @@ def test_the_images_of_the_split_are_scored_and_no_others(data, split, count, mo
         on_progress(7)
         return ImportanceEstimate(torch.zeros(len(images)), torch.ones(len(images)))
 
-    monkeypatch.setattr(scoring, "importance_sample", spy)
+    monkeypatch.setattr(labelled, "importance_sample", spy)
     figures = measure(untrained(), module, split, lambda *progress: told.append(progress))
     assert torch.equal(seen[0], module.images(split, 1000))
     assert len(seen[0]) == count
@@ -115,7 +115,8 @@ def test_bits_per_pixel_are_nats_per_image_in_another_unit(data):
 
 def test_posterior_means_of_batches_are_those_of_the_whole(data, monkeypatch):
     model, images = untrained(), data("static").images("train", 40)
+    labels = torch.zeros(40, dtype=torch.int64)
     monkeypatch.setattr(scoring, "BATCH", 7)
-    found = scoring.posterior_means(model, images, CPU)
+    found = scoring.posterior_means(model, images, labels, CPU)
     torch.testing.assert_close(found, model.encode(images).mean.detach())
     assert not found.requires_grad

@@ -93,6 +93,9 @@ def build(cfg: DictConfig) -> Experiment:
         shape = list(datamodule.image_shape)
         OmegaConf.update(cfg, "data.image_shape", shape, force_add=True)
     if cfg.model.get("conditioning") is not None and cfg.class_names is None:
+        if not hasattr(datamodule, "class_names"):  # some sources know them once they have read
+            datamodule.prepare_data()
+            datamodule.setup("fit")
         OmegaConf.update(cfg, "class_names", list(datamodule.class_names))
     if cfg.callbacks.get("early_stopping") and not datamodule.validates:
         raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
@@ -215,8 +218,9 @@ def _check_parts(cfg: DictConfig, module: VAEModule, datamodule: ImageDataModule
     if datamodule.num_labels is not None and not module.model.takes_unlabelled:
         raise ValueError("data.num_labels leaves images without a label, from which only "
                          "model=semi_supervised learns")  # fmt: skip
-    names, known = module.model.class_names, datamodule.class_names
-    if names and len(names) != len(known):
+    names = module.model.class_names
+    known = getattr(datamodule, "class_names", names) if names else ()
+    if len(names) != len(known):
         raise ValueError(f"class_names must name the {len(known)} classes of the data, "
                          f"got {len(names)}")  # fmt: skip
     module.objective.check(module.model)
