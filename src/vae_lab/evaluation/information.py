@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from vae_lab.evaluation.activity import active_units
+from vae_lab.evaluation.codes import code_usage
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
+from vae_lab.model.code_posteriors import CodePosterior
 from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture
 from vae_lab.objectives import elbo_parts
@@ -38,6 +40,7 @@ def information(
       = KL(q(z) ‖ p(z)) with q(z) = 1/N Σ_n q(z|x_n) (Hoffman & Johnson 2016), for one group of
       latents with a normal posterior; of a conditional model I(x; z|y) and KL(q(z|y) ‖ p(z|y)),
       where q(z|y) is of the images of one class;
+    * ``code_perplexity`` and ``dead_codes`` of discrete codes;
     * ``active_units`` (Burda et al. 2016) of the top group, ``reconstruction_mse`` at the posterior
       mean.
 
@@ -54,8 +57,9 @@ def information(
     elbo, reconstruction, kl = (
         torch.cat([part[name] for part in parts]) for name in ("elbo", "reconstruction", "kl")
     )
-    means = [model.encode(x, y).mean for x, y in in_batches(model, images, labels, BATCH)]
-    active = active_units(torch.cat(means))
+    batches = in_batches(model, images, labels, BATCH)
+    means = torch.cat([model.encode(x, y).mean for x, y in batches])
+    active = active_units(means, model.posterior.unit_width)
     figures = {
         "elbo": mean_over_images(elbo, "elbo", num_samples=1),
         "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),
@@ -63,7 +67,19 @@ def information(
         "active_units": Measurement(float(active.sum()), f"of {len(active)}"),
         "reconstruction_mse": reconstruction_error(model, images, labels),
     }
-    return figures | rate_terms(draws, labels if model.is_conditional else None)
+    terms = rate_terms(draws, labels if model.is_conditional else None)
+    return figures | terms | _usage(model, means)
+
+
+def _usage(model: Model, means: Tensor) -> dict[str, Measurement]:
+    """Return how many of its discrete codes a model uses; nothing for continuous latents."""
+    posterior = model.posterior
+    if not isinstance(posterior, CodePosterior):
+        return {}
+    # the value nearest to a unit's mean is its most probable one
+    usage = code_usage(posterior, means)
+    figures = {"code_perplexity": usage.perplexity, "dead_codes": float(usage.dead)}
+    return {name: Measurement.of(name, value) for name, value in figures.items()}
 
 
 @torch.no_grad()

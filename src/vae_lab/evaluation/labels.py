@@ -115,8 +115,7 @@ def likelihoods(
 
 
 def _named(model: Model, log_px: Tensor) -> dict[str, Tensor]:
-    """Name log p(x); bits per pixel only where x has a probability."""
+    """Name what is known of log p(x)."""
     nll = -log_px
-    if model.likelihood.is_density:
-        return {"nll": nll}
-    return {"nll": nll, "nll_bpd": bits_per_pixel(nll, model.image_shape)}
+    bits = bits_per_pixel(nll, model.image_shape, model.likelihood.pixels)
+    return {"nll": nll, "nll_bpd": bits}

@@ -1,12 +1,12 @@
 """Measures all that can be measured of a model on a split of its data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from vae_lab.data import ImageDataModule, Split
-from vae_lab.evaluation.information import in_batches, information, reconstruction_error
+from vae_lab.evaluation.information import information, reconstruction_error
 from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.evaluation.metrics import with_suffix
@@ -36,7 +36,7 @@ def measure(
             with_suffix(name, *suffixes): figure
             for name, figure in information(model, on_device, labels).items()
         }
-        if model.likelihood.caveat(data.pixels) is None:
+        if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             found = likelihoods(
                 model, on_device, labels, num_samples, lambda done: on_progress(done, len(images))
             )
@@ -51,7 +51,7 @@ def measure(
         return figures
     codes, train_codes = (
         posterior_means(model, x, y, device)
-        for x, y in ((images, labels), (data.images("train", len(train)), train.labels))
+        for x, y in ((images.split(BATCH), labels), (data.in_parts("train"), train.labels))
     )
     return figures | representation(train_codes, train.labels, codes, labels)
 
@@ -68,7 +68,16 @@ def accuracy(model: Model, images: Tensor, labels: Tensor) -> dict[str, Measurem
 
 
 @torch.no_grad()
-def posterior_means(model: Model, images: Tensor, labels: Tensor, device: torch.device) -> Tensor:
-    """Return E[z|x], or E[z|x, y] where the model is conditional, (N, D) on the CPU."""
-    batches = in_batches(model, images, labels, BATCH)
-    return torch.cat([model.encode(x.to(device), y).mean.cpu() for x, y in batches])
+def posterior_means(
+    model: Model, parts: Iterable[Tensor], labels: Tensor, device: torch.device
+) -> Tensor:
+    """Return E[z|x] of images that come in several parts, (N, D), on the CPU.
+
+    A conditional model is given their labels, (N,).
+    """
+    means, done = [], 0
+    for x in parts:
+        given = labels[done : done + len(x)] if model.is_conditional else None
+        means.append(model.encode(x.to(device), given).mean.cpu())
+        done += len(x)
+    return torch.cat(means)

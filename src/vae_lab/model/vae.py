@@ -27,7 +27,7 @@ class VAE(Model):
 
     Args:
         image_shape: (C, H, W).
-        latent_dim: D.
+        latent_dim: D; for discrete codes, how many units, of which each is several numbers of z.
         encoder: builds the network C×H×W → ``posterior.num_parameters``.
         decoder: builds the network D → C×H×W.
         posterior: parameters → q(z|x).
@@ -52,16 +52,17 @@ class VAE(Model):
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        self.latent_dim = latent_dim
+        self.latent_dim = latent_dim * posterior.unit_width
         conditioning = conditioning or Conditioning()
         seen = conditioning.image_shape(self.image_shape)
         self.encoder = encoder(in_shape=seen, out_shape=(posterior.num_parameters,))
-        features, height, width = self.image_shape
-        self.feature_shape = (features * likelihood.parameters_per_pixel, height, width)
-        coordinates = conditioning.latent_dim(latent_dim)
+        channels, height, width = self.image_shape
+        self.feature_shape = (likelihood.num_features(channels), height, width)
+        coordinates = conditioning.latent_dim(self.latent_dim)
         self.decoder = decoder(in_shape=(coordinates,), out_shape=self.feature_shape)
         self.posterior = posterior
         self.prior = prior
+        prior.bind(posterior)
         self.likelihood = likelihood
         self.conditioning = conditioning
 
@@ -77,14 +78,15 @@ class VAE(Model):
 
     def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
-        return self.decode(self.encode(x, labels).mean, labels).mean
+        point = self.posterior.point(self.encode(x, labels))
+        return self.decode(point, labels).mean
 
     def sample(
         self, num_images: int, temperature: float = 1.0, labels: Tensor | None = None
     ) -> Tensor:
         """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W)."""
         labels = self._labels_of_samples(labels, num_images)
-        p = tempered(self._prior_given(labels), temperature)
+        p = self._prior(labels, temperature)
         z = p.sample() if p.batch_shape else p.sample((num_images,))
         return self.decode(z, labels).mean
 
@@ -95,7 +97,7 @@ class VAE(Model):
         parameters = self._parameters_of(x, labels)
         q = self.posterior(parameters)
         judge = self._without_gradients(parameters) if path_gradient else None
-        return partial(self._draw, x, labels, q, self._prior_given(labels), judge)
+        return partial(self._draw, x, labels, q, self._prior(labels), judge)
 
     def _draw(
         self,
@@ -114,8 +116,13 @@ class VAE(Model):
             log_pz = p.log_prob(z)
         log_px = self.decode(z, labels).log_prob(x)
         per_dim = kl_per_dim(q, p)
+        log_px, log_pz, log_qz = self.posterior.complete(q, (log_px, log_pz, log_qz))
         units = (log_qz - log_pz).mean(0)[:, None] if per_dim is None else per_dim
         return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
+
+    def _prior(self, labels: Tensor | None, temperature: float = 1.0) -> Distribution:
+        p = tempered(self._prior_given(labels), temperature)
+        return self.posterior.in_latent_space(p)
 
     def _parameters_of(self, x: Tensor, labels: Tensor | None) -> Tensor:
         # .to: in mixed precision a network's output has too few digits for densities

@@ -42,7 +42,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         objective: what is maximised.
         optimizer: parameters → optimiser.
         schedule: epoch → factor of the learning rate.
-        pixels: ``binary`` or ``grey``, what the batches hold.
+        pixels: what the batches hold.
         nll_samples: K, importance samples per test image for ``test/nll``.
         compile_model: whether ``torch.compile`` fuses the model's forward pass and the objective.
         seed: of every random number drawn while training and scoring.
@@ -75,7 +75,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.objective = objective
         self.optimizer = optimizer
         self.schedule = schedule
-        self.pixels = pixels
+        self.pixels: Pixels = pixels
         self.nll_samples = nll_samples
         self.seed = seed
         self.stepping = stepping
@@ -103,7 +103,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     @property
     def estimates_nll(self) -> bool:
         """Whether testing estimates log p(x), with ``nll_samples`` samples for each image."""
-        return self._is_likelihood and self.objective.compared_by == "elbo"
+        has_samples = self.model.posterior.has_full_support
+        return self._is_likelihood and has_samples and self.objective.compared_by == "elbo"
 
     @property
     def epoch(self) -> float:
@@ -234,6 +235,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
 
     def _bound(self, batch: Batch) -> Bound:
         scheduled: Scheduled = self.objective.scheduled(self.epoch)
+        self.model.posterior.follow(self.epoch)
         if self.compiles:  # a number would be compiled anew whenever it changes
             scheduled = {n: torch.tensor(v, device=self.device) for n, v in scheduled.items()}
         return Bound(*self._score(self._images(batch), scheduled, self._labels(batch)))
@@ -270,7 +272,9 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Name ``terms``, and add the bound and the scheduled numbers."""
         names = ["loss", *map(self.metric_name, bound.parts)]
         named = dict(zip(names, terms, strict=True))
-        return named | {"bound": -named["loss"]} | self.objective.scheduled(self.epoch)
+        scheduled = self.objective.scheduled(self.epoch)
+        scheduled |= self.model.posterior.scheduled(self.epoch)
+        return named | {"bound": -named["loss"]} | scheduled
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
