@@ -90,8 +90,8 @@ class LabelConditioning(Conditioning):
         names = tuple(class_names or ())
         if len(names) < MIN_CLASSES:
             raise ValueError(
-                "conditioning=label needs images of at least two classes, and these have "
-                + (f"one, {names[0]}" if names else "none")
+                f"class_names must be two at least, got {list(names)}: conditioning=label needs "
+                "images that have labels"
             )
         self.class_names = names
         _, height, width = image_shape

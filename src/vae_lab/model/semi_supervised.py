@@ -72,7 +72,8 @@ class SemiSupervisedVAE(VAE):
         conditioning: LabelConditioning | None,
     ) -> None:
         if conditioning is None:
-            raise ValueError("model=semi_supervised knows labels: it needs conditioning=label")
+            raise ValueError("conditioning is missing: model=semi_supervised knows labels, and "
+                             "needs conditioning=label")  # fmt: skip
         super().__init__(
             image_shape, latent_dim, encoder, decoder, posterior, prior, likelihood, conditioning
         )
