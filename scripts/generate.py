@@ -2,6 +2,7 @@
 
 python scripts/generate.py runs/<run> --at 0.5,-1.2
 python scripts/generate.py runs/<run> --num 64 --temperature 0.8
+python scripts/generate.py runs/<run> --label 7 --num 16
 python scripts/generate.py runs/<run> --reconstruct test
 """
 
@@ -19,6 +20,7 @@ import vae_lab
 from vae_lab.data import Split
 from vae_lab.files import write_atomically
 from vae_lab.model.code_posteriors import CodePosterior
+from vae_lab.model.conditioning import label_number
 from vae_lab.pictures import plots
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
@@ -28,7 +30,7 @@ from vae_lab.trained.loaded import TrainedVAE
 from vae_lab.trained.pretrained import folder_meant
 
 
-def at_point(trained: TrainedVAE, point: str) -> Image.Image:
+def at_point(trained: TrainedVAE, point: str, label: str | None) -> Image.Image:
     """Decode one point, given as comma-separated coordinates, or as the values of a code.
 
     Raises:
@@ -38,7 +40,8 @@ def at_point(trained: TrainedVAE, point: str) -> Image.Image:
     posterior = trained.model.posterior
     if isinstance(posterior, CodePosterior):
         codes = _values(posterior, point)
-        return plots.image_grid(trained.decode(posterior.embed(codes)[None]), f"code ({point})")
+        title = f"code ({point})" + seen_as(trained, label)
+        return plots.image_grid(trained.decode(posterior.embed(codes)[None], label), title)
     try:
         z = torch.tensor([float(number) for number in point.split(",")])
     except ValueError:
@@ -47,7 +50,8 @@ def at_point(trained: TrainedVAE, point: str) -> Image.Image:
         raise ValueError(
             f"--at takes {trained.latent_dim} finite numbers for this run, got {point}"
         )
-    return plots.image_grid(trained.decode(z[None]), f"z = ({point})")
+    title = f"z = ({point})" + seen_as(trained, label)
+    return plots.image_grid(trained.decode(z[None], label), title)
 
 
 def _values(posterior: CodePosterior, point: str) -> Tensor:
@@ -62,7 +66,9 @@ def _values(posterior: CodePosterior, point: str) -> Tensor:
     return torch.tensor(list(map(int, given)))
 
 
-def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Image.Image:
+def samples(
+    trained: TrainedVAE, num: int, temperature: float, seed: int, label: str | None
+) -> Image.Image:
     """Decode samples from the prior.
 
     Raises:
@@ -71,17 +77,30 @@ def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Ima
     if num < 1:
         raise ValueError(f"--num must be at least 1, got {num}")
     title = "Samples" if temperature == 1 else f"Samples, temperature {temperature:g}"
-    return plots.image_grid(trained.sample(num, temperature, seed), title)
+    title += seen_as(trained, label)
+    return plots.image_grid(trained.sample(num, temperature, seed, label), title)
 
 
 def reconstruction(trained: TrainedVAE, run: RunDir, split: Split, num: int) -> Image.Image:
     """Show images of a split over their reconstructions."""
     data = run.open_data("test" if split == "test" else "fit")
-    images = data.images(split, num)
+    images, labels = data.images(split, num), data.splits[split].labels[:num]
     if not len(images):
         raise ValueError(f"this run has no {split} images")
-    rows = {f"{split} images": images, "reconstructions": trained.reconstruct(images)}
+    given = labels if trained.model.is_conditional else None
+    rows = {f"{split} images": images, "reconstructions": trained.reconstruct(images, given)}
     return plots.image_rows(rows, f"Reconstructions of {split} images")
+
+
+def seen_as(trained: TrainedVAE, label: str | None) -> str:
+    """Return how a title says which class it is.
+
+    Raises:
+        ValueError: if the model knows no labels, or not this one.
+    """
+    if label is None:
+        return ""
+    return f", as {trained.class_names[label_number(trained.class_names, label, '--label')]}"
 
 
 def free_path(output: Path | None, images: Path) -> Path:
@@ -136,6 +155,8 @@ def main() -> None:
                       help="reconstruct ten images of train, val or test")  # fmt: skip
     parser.add_argument("--temperature", type=float, metavar="T",
                         help="with --num: times the prior's standard deviation (1)")  # fmt: skip
+    parser.add_argument("--label", metavar="CLASS", help="with --at and --num, of a model that "
+                        "knows labels: the class of the images, by name or number")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--output", type=Path, help="default: <run>/images/generated.png, "
                         "numbered if there is one")  # fmt: skip
@@ -146,12 +167,16 @@ def main() -> None:
 
     if arguments.temperature is not None and arguments.num is None:
         raise ValueError("--temperature goes with --num: it changes what is sampled")
+    if arguments.label is not None and arguments.at is None and arguments.num is None:
+        raise ValueError("--label goes with --num and --at: images bring their own labels")
     trained = vae_lab.load(run.path, arguments.trust)
+    if arguments.at is not None and arguments.label is None and trained.class_names:
+        raise ValueError(f"--at needs --label for this run: {', '.join(trained.class_names)}")
     if arguments.at is not None:
-        picture = at_point(trained, arguments.at)
+        picture = at_point(trained, arguments.at, arguments.label)
     elif arguments.num is not None:
         temperature = 1.0 if arguments.temperature is None else arguments.temperature
-        picture = samples(trained, arguments.num, temperature, arguments.seed)
+        picture = samples(trained, arguments.num, temperature, arguments.seed, arguments.label)
     else:
         picture = reconstruction(trained, run, arguments.reconstruct, num=10)
     write_atomically(output, encoded(picture, output.suffix))

@@ -45,6 +45,8 @@ LINES = (
     f"{MLP} posterior=categorical prior=categorical",
     f"{MLP} posterior=vector_quantized prior=autoregressive",
     f"{MLP} posterior=finite_scalar prior=autoregressive",
+    f"{MLP} conditioning=label prior=per_label",
+    f"{MLP} model=semi_supervised model.classifier.hidden_sizes=[4] data.num_labels=100",
     "model=gated_mlp prior=vampprior model.prior.num_components=2",
 )
 COVERED = {"callbacks", "data", "likelihood", "model"}
@@ -95,9 +97,11 @@ def step(experiment):
     """Take one training step on a few images, all numbers finite."""
     module = experiment.module
     images = torch.rand(4, *module.model.image_shape).round()
-    module.model.prior.initialize(lambda: images)
+    labels = module.model.labels_in_turn(4)
+    module.model.initialize(lambda: images, torch.arange(4))
     optimizer = module.optimizer(module.parameters())
-    draw = module.model.draw(images, module.objective.num_samples, module.objective.path_gradient)
+    objective = module.objective
+    draw = module.model.draw(images, objective.num_samples, objective.path_gradient, labels)
     loss = -module.objective(draw, epoch=1.0).value.mean()
     loss.backward()
     optimizer.step()

@@ -55,6 +55,7 @@ COMPANIONS = {
     ("likelihood", "discretized_logistic_mixture"): ["data.binarization=none"],
     ("likelihood", "normal"): ["data.binarization=none"],
     ("likelihood", "optimal_normal"): ["data.binarization=none"],
+    ("prior", "per_label"): ["conditioning=label"],
     ("posterior", "deterministic"): ["objective=autoencoder"],
     ("posterior", "power_spherical"): ["prior=uniform_sphere"],
     ("prior", "uniform_sphere"): ["posterior=power_spherical"],
@@ -66,7 +67,7 @@ COMPANIONS = {
     ("objective", "capacity"): ["objective.gamma=1"],  # the reconstruction's slope at the start
 }
 # Groups whose every option must be able to learn.
-SLOTS = {"model", "posterior", "prior", "likelihood", "objective", "optimizer"}
+SLOTS = {"model", "conditioning", "posterior", "prior", "likelihood", "objective", "optimizer"}
 STEPS = 12
 
 
@@ -134,12 +135,13 @@ def assert_learns(module):
     model, objective = module.model, module.objective
     images = torch.zeros(8, *model.image_shape)
     images[:, :, 8:20, 8:20] = 1.0
+    labels = model.labels_in_turn(len(images))
     optimizer = module.optimizer(module.parameters())
     values = []
     for _ in range(STEPS):
         optimizer.zero_grad()
         with NothingFromTheHost():
-            draw = model.draw(images, objective.num_samples, objective.path_gradient)
+            draw = model.draw(images, objective.num_samples, objective.path_gradient, labels)
             value = objective(draw, epoch=1.0).value.mean()
             (-value).backward()
         optimizer.step()
@@ -166,8 +168,8 @@ def test_every_option_names_what_exists_builds_scores_and_learns(
         pytest.skip(reason)
     experiment = build(*overrides)
     module, objective = experiment.module, experiment.module.objective
-    images = torch.rand(2, *module.model.image_shape).round()
-    draw = module.model.draw(images, objective.num_samples, objective.path_gradient)
+    images, labels = torch.rand(2, *module.model.image_shape).round(), torch.arange(2)
+    draw = module.model.draw(images, objective.num_samples, objective.path_gradient, labels)
     bound = objective(draw, epoch=0.0)
     assert bound.value.shape == (2,)
     assert bound.value.isfinite().all()

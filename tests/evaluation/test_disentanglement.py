@@ -68,7 +68,7 @@ def test_a_factor_with_one_value_and_latents_without_meaning_tell_nothing():
 
 def test_codes_are_samples_of_the_posterior(monkeypatch):
     class Shifted:
-        def encode(self, x):
+        def encode(self, x, labels=None):
             return Normal(x.flatten(1), 0.5)
 
     images = torch.arange(5.0).reshape(5, 1, 1, 1).repeat_interleave(300, 0)

@@ -39,3 +39,10 @@ def test_which_way_is_better():
     assert not metric("val/loss").higher_is_better
     with pytest.raises(ValueError, match="kl has no best value"):
         _ = metric("val/kl").higher_is_better
+
+
+def test_what_is_of_images_given_their_labels_is_named_so():
+    assert with_suffix("val/elbo", "_bce", "_given_y") == "val/elbo_bce_given_y"
+    assert with_suffix("test/nll", "", "_given_y") == "test/nll_given_y"
+    assert with_suffix("kl", "_bce", "_given_y") == "kl"
+    assert metric("nll_given_y").depends_on_samples

@@ -10,6 +10,7 @@ from torch import nn
 
 from vae_lab.data import contract
 from vae_lab.data.mnist_format import MNISTDataModule
+from vae_lab.evaluation import labels as labelled
 from vae_lab.evaluation import scoring
 from vae_lab.evaluation.likelihood import ImportanceEstimate
 from vae_lab.evaluation.metrics import metric
@@ -99,7 +100,7 @@ def test_the_images_of_the_split_are_scored_and_no_others(data, split, count, mo
         on_progress(7)
         return ImportanceEstimate(torch.zeros(len(images)), torch.ones(len(images)))
 
-    monkeypatch.setattr(scoring, "importance_sample", spy)
+    monkeypatch.setattr(labelled, "importance_sample", spy)
     figures = measure(untrained(), module, split, lambda *progress: told.append(progress))
     assert torch.equal(seen[0], module.images(split, 1000))
     assert len(seen[0]) == count
@@ -124,6 +125,7 @@ def test_posterior_means_of_parts_are_those_of_the_whole(data, monkeypatch):
     model, module = untrained(), data("static")
     images = module.images("train", 40)
     monkeypatch.setattr(contract, "AT_ONCE", 7)
-    found = scoring.posterior_means(model, module.in_parts("train"), CPU)
+    labels = module.splits["train"].labels
+    found = scoring.posterior_means(model, module.in_parts("train"), labels, CPU)
     torch.testing.assert_close(found, model.encode(images).mean.detach())
     assert not found.requires_grad

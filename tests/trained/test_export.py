@@ -125,7 +125,7 @@ def test_metadata_say_what_goes_in_and_out(trained):
         assert json.loads(part.metadata["image_shape"]) == [1, 28, 28]
         assert (part.metadata["latent_dim"], part.metadata["pixels"]) == ("2", "binary")
         assert part.metadata["prior"] == "StandardNormal"
-        for name in (part.input_name, *part.output_names):
+        for name in (*part.input_names, *part.output_names):
             assert f"{name}: " in part.metadata["units"]
 
 

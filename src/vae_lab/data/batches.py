@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vae_lab.data.few_labels import spread
 from vae_lab.seeding import derived_seed
 
 Batch = tuple[Tensor, Tensor]
@@ -44,12 +45,16 @@ class EpochOrder:
         length: number of images.
         shuffle: whether to permute them.
         seed: of the permutations.
+        is_apart: which images are spread evenly over the epoch, (N,); None for none.
     """
 
-    def __init__(self, length: int, shuffle: bool, seed: int) -> None:
+    def __init__(
+        self, length: int, shuffle: bool, seed: int, is_apart: Tensor | None = None
+    ) -> None:
         self.length = length
         self.shuffle = shuffle
         self.seed = seed
+        self.is_apart = is_apart
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -61,7 +66,8 @@ class EpochOrder:
         if not self.shuffle:
             return torch.arange(self.length)
         generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
-        return torch.randperm(self.length, generator=generator)
+        order = torch.randperm(self.length, generator=generator)
+        return order if self.is_apart is None else spread(order, self.is_apart)
 
 
 class GlobalBatches:

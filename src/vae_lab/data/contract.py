@@ -25,6 +25,7 @@ from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
 from vae_lab.data.dequantization import DequantizedTensors, dequantize, dequantize_once
+from vae_lab.data.few_labels import without_most
 from vae_lab.data.mapped import MappedImages
 from vae_lab.decoding import Fit
 from vae_lab.model.likelihoods import Pixels
@@ -53,9 +54,11 @@ class ImageDataModule(pl.LightningDataModule):
             None to have ``batch_size`` each.
         val_size: training images kept for validation; 0 trains on all.
         binarization: ``dynamic``, ``static``, ``threshold`` or ``none``.
-        seed: of the order of the training images.
+        seed: of the order of the training images, and of which have labels.
         dequantize: whether levels that are not binarised get noise between them, for likelihoods
             that are densities: in training anew at every use, else once.
+        num_labels: how many training images have a label, as many of each class as may be; None
+            for all.
 
     Attributes:
         name: of the data set, as results state it; that of the class unless a source has another.
@@ -87,6 +90,7 @@ class ImageDataModule(pl.LightningDataModule):
         binarization: Binarization,
         seed: Seed,
         dequantize: bool = False,
+        num_labels: Size | None = None,
     ) -> None:
         super().__init__()
         if len(image_shape) != 3 or image_shape[0] not in CHANNELS:  # noqa: PLR2004
@@ -100,6 +104,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.binarization = Binarization(binarization)
         self.seed = seed
         self.dequantize = dequantize
+        self.num_labels = num_labels
         self.splits: dict[Split, ImageTensors] = {}
 
     def read(self, train: bool) -> Batch:
@@ -162,6 +167,18 @@ class ImageDataModule(pl.LightningDataModule):
         """Return shuffled batches of the training images; the same few to overfit."""
         overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue]
         return self._loader("train", shuffle=not overfits)
+
+    def known_labels(self) -> Tensor:
+        """Return the labels of the training images (N,), −1 for those that have none."""
+        labels = self.splits["train"].labels
+        if self.num_labels is None:
+            return labels
+        if self.num_labels > len(labels):
+            raise ValueError(
+                f"data.num_labels must be at most {len(labels)}, the number of training images, "
+                f"got {self.num_labels}"
+            )
+        return without_most(labels, self.num_labels, self.seed)
 
     def val_dataloader(self) -> ResumableLoader | list[Any]:
         """Return batches of the validation images, in order; none if there are none."""
@@ -288,9 +305,13 @@ class ImageDataModule(pl.LightningDataModule):
 
     def _loader(self, split: Split, shuffle: bool) -> ResumableLoader:
         data = self.splits[split]
+        if split == "train" and self.num_labels is not None:
+            data = ImageTensors(data.images, self.known_labels())
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        order = EpochOrder(len(data), shuffle, self.seed)
+        is_labelled = data.labels >= 0
+        is_apart = None if is_labelled.all() else is_labelled
+        order = EpochOrder(len(data), shuffle, self.seed, is_apart)
         announce = partial(self.mapped.announce, data.images) if self.mapped else None
         share = self.images_per_process(world_size)
         batches = GlobalBatches(order, share, rank, world_size, announce)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vae_lab.evaluation.information import in_batches
 from vae_lab.evaluation.measurement import Measurement
 from vae_lab.model.contract import Model
 
@@ -16,9 +17,10 @@ MOST_BINS = 50
 
 
 @torch.no_grad()
-def encoded(model: Model, images: Tensor) -> Tensor:
+def encoded(model: Model, images: Tensor, labels: Tensor | None = None) -> Tensor:
     """Return ten samples of q(z|x) for each image, on the CPU, (10, N, D)."""
-    codes = [model.encode(x).sample(torch.Size([DRAWS])).cpu() for x in images.split(BATCH)]
+    batches = in_batches(model, images, labels, BATCH)
+    codes = [model.encode(x, y).sample(torch.Size([DRAWS])).cpu() for x, y in batches]
     return torch.cat(codes, dim=1)
 
 

@@ -1,5 +1,7 @@
 """How much a latent code says about an image: rate, distortion and what the rate is made of."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -15,14 +17,29 @@ BATCH = 500
 MAX_PAIRS = 2**22  # densities held at once: 32 MiB in float64
 
 
+Batches = Iterator[tuple[Tensor, Tensor | None]]
+
+
+def in_batches(model: Model, images: Tensor, labels: Tensor | None, size: int) -> Batches:
+    """Yield images (N, C, H, W), with their labels (N,) where the model is given them."""
+    batches = images.split(size)
+    if labels is None or not model.is_conditional:
+        yield from ((x, None) for x in batches)
+    else:
+        yield from zip(batches, labels.split(size), strict=True)
+
+
 @torch.no_grad()
-def information(model: Model, images: Tensor) -> dict[str, Measurement]:
+def information(
+    model: Model, images: Tensor, labels: Tensor | None = None
+) -> dict[str, Measurement]:
     """Measure the bound and its terms, with one sample per image.
 
     * ``elbo``, ``distortion`` = −E[log p(x|z)], ``rate`` = E KL(q(z|x) ‖ p(z));
     * the rate's two terms, ``mutual_information`` I(x; z), at most log N, and ``aggregate_kl``
       = KL(q(z) ‖ p(z)) with q(z) = 1/N Σ_n q(z|x_n) (Hoffman & Johnson 2016), for one group of
-      latents with a normal posterior;
+      latents with a normal posterior; of a conditional model I(x; z|y) and KL(q(z|y) ‖ p(z|y)),
+      where q(z|y) is of the images of one class;
     * ``code_perplexity`` and ``dead_codes`` of discrete codes;
     * ``active_units`` (Burda et al. 2016) of the top group, ``reconstruction_mse`` at the posterior
       mean.
@@ -33,14 +50,15 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
     Args:
         model: the VAE.
         images: (N, C, H, W).
+        labels: theirs, (N,), which a conditional model needs.
     """
-    batches = images.split(BATCH)
-    draws = [model.draw(x, 1) for x in batches]
+    draws = [model.draw(x, 1, labels=y) for x, y in in_batches(model, images, labels, BATCH)]
     parts = [elbo_parts(draw) for draw in draws]
     elbo, reconstruction, kl = (
         torch.cat([part[name] for part in parts]) for name in ("elbo", "reconstruction", "kl")
     )
-    means = torch.cat([model.encode(x).mean for x in batches])
+    batches = in_batches(model, images, labels, BATCH)
+    means = torch.cat([model.encode(x, y).mean for x, y in batches])
     active = active_units(
         means, model.posterior.unit_width, model.posterior.support.spread(model.latent_dim)
     )
@@ -49,9 +67,10 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
         "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),
         "rate": mean_over_images(kl, "rate", num_samples=1),
         "active_units": Measurement(float(active.sum()), f"of {len(active)}"),
-        "reconstruction_mse": reconstruction_error(model, images),
+        "reconstruction_mse": reconstruction_error(model, images, labels),
     }
-    return figures | rate_terms(draws) | _usage(model, means)
+    terms = rate_terms(draws, labels if model.is_conditional else None)
+    return figures | terms | _usage(model, means)
 
 
 def _usage(model: Model, means: Tensor) -> dict[str, Measurement]:
@@ -66,25 +85,32 @@ def _usage(model: Model, means: Tensor) -> dict[str, Measurement]:
 
 
 @torch.no_grad()
-def reconstruction_error(model: Model, images: Tensor) -> Measurement:
+def reconstruction_error(model: Model, images: Tensor, labels: Tensor | None = None) -> Measurement:
     """Return the mean squared difference of images (N, C, H, W) and E[x|z] at their means."""
-    squares = [(x - model.reconstruct(x)).square().flatten(1).mean(1) for x in images.split(BATCH)]
+    batches = in_batches(model, images, labels, BATCH)
+    squares = [(x - model.reconstruct(x, y)).square().flatten(1).mean(1) for x, y in batches]
     return mean_over_images(torch.cat(squares), "reconstruction_mse")
 
 
 @torch.no_grad()
-def rate_per_dim(model: Model, images: Tensor) -> list[float] | None:
+def rate_per_dim(model: Model, images: Tensor, labels: Tensor | None = None) -> list[float] | None:
     """Return E KL(q(z_d|x) ‖ p(z_d)) of each latent dimension, nats; None without a closed form.
 
     Of the groups below the top of a ladder: of each channel.
     """
-    rates = [model.draw(x, 1).kl_per_dim for x in images.split(BATCH)]
+    batches = in_batches(model, images, labels, BATCH)
+    rates = [model.draw(x, 1, labels=y).kl_per_dim for x, y in batches]
     known = [rate for rate in rates if rate is not None]
     return torch.cat(known).mean(0).tolist() if known else None
 
 
-def rate_terms(draws: list[Draw]) -> dict[str, Measurement]:
-    """Split the rate of all ``draws`` together; nothing without normal posteriors."""
+def rate_terms(draws: list[Draw], labels: Tensor | None = None) -> dict[str, Measurement]:
+    """Split the rate of all ``draws`` together; nothing without normal posteriors.
+
+    Args:
+        draws: of images.
+        labels: theirs, (N,), to split the rate within each class; None for all together.
+    """
     posteriors = [draw.q for draw in draws if isinstance(draw.q, DiagonalGaussian)]
     if len(posteriors) < len(draws):
         return {}
@@ -92,13 +118,24 @@ def rate_terms(draws: list[Draw]) -> dict[str, Measurement]:
     precision = torch.float32 if draws[0].z.device.type == "mps" else torch.float64
     means = torch.cat([q.mean for q in posteriors]).to(precision)
     log_scales = torch.cat([q.log_scale for q in posteriors]).to(precision)
-    weights = means.new_zeros(len(means)).log_softmax(0)
-    aggregate = GaussianMixture(means, log_scales, weights)
     z, log_qz_given_x, log_pz = (
         torch.cat([getattr(draw, name)[0] for draw in draws]).to(precision)
         for name in ("z", "log_qz", "log_pz")
     )
-    rows = max(1, MAX_PAIRS // len(means))
-    log_qz = torch.cat([aggregate.log_prob(some) for some in z.split(rows)])
+    if labels is None:
+        log_qz = _log_aggregate(means, log_scales, z)
+    else:
+        log_qz = torch.empty_like(log_pz)
+        for label in labels.unique():
+            of_class = (labels == label).to(z.device)
+            log_qz[of_class] = _log_aggregate(*(t[of_class] for t in (means, log_scales, z)))
     terms = {"mutual_information": log_qz_given_x - log_qz, "aggregate_kl": log_qz - log_pz}
     return {name: mean_over_images(term, name, num_samples=1) for name, term in terms.items()}
+
+
+def _log_aggregate(means: Tensor, log_scales: Tensor, z: Tensor) -> Tensor:
+    """Return log q(z), (N,), where q(z) is the mixture of all posteriors, each (N, D)."""
+    weights = means.new_zeros(len(means)).log_softmax(0)
+    aggregate = GaussianMixture(means, log_scales, weights)
+    rows = max(1, MAX_PAIRS // len(means))
+    return torch.cat([aggregate.log_prob(some) for some in z.split(rows)])

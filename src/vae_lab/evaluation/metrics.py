@@ -9,6 +9,7 @@ from typing import Literal
 NATS = "nats/image"
 FRACTION = "fraction"
 BCE = "_bce"  # what a likelihood's ``suffix`` appends where pixels have no likelihood
+GIVEN_LABEL = "_given_y"  # what a conditional model's ``suffixes`` appends
 EVERY_SPLIT = ("train", "val", "test")
 
 
@@ -41,6 +42,8 @@ class Metric:
         depends_on_samples: whether it changes with K, the importance samples per image.
         takes_suffix: whether it is called ``elbo_bce`` and the like where a Bernoulli scores grey
             pixels, which have no likelihood then.
+        takes_label: whether it is called ``elbo_given_y`` and the like where a model is given the
+            label of each image.
         is_headline: whether it may stand in the line that ends an epoch; of several that a model
             has, the first one does.
         chart: its chart in TensorBoard.
@@ -56,6 +59,7 @@ class Metric:
     better: Literal["higher", "lower"] | None = None
     depends_on_samples: bool = False
     takes_suffix: bool = False
+    takes_label: bool = False
     is_headline: bool = False
     chart: Chart | None = None
     hparams: tuple[str, ...] = ()
@@ -65,7 +69,14 @@ class Metric:
     @property
     def names(self) -> tuple[str, ...]:
         """What it may be called."""
-        return (self.name, self.name + BCE) if self.takes_suffix else (self.name,)
+        bare = (self.name, self.name + BCE) if self.takes_suffix else (self.name,)
+        return (*bare, *(name + GIVEN_LABEL for name in bare)) if self.takes_label else bare
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What may be appended to its name, in this order."""
+        known = {BCE: self.takes_suffix, GIVEN_LABEL: self.takes_label}
+        return tuple(suffix for suffix, is_taken in known.items() if is_taken)
 
     @property
     def higher_is_better(self) -> bool:
@@ -95,6 +106,7 @@ METRICS = (
         depends_on_samples=True,
         hparams=("test",),
         report=("test", "evaluation"),
+        takes_label=True,
     ),
     Metric(
         name="nll_bpd",
@@ -104,6 +116,7 @@ METRICS = (
         unit="bits/pixel",
         better="lower",
         depends_on_samples=True,
+        takes_label=True,
     ),
     Metric(
         name="effective_sample_size",
@@ -124,6 +137,7 @@ METRICS = (
         chart=Chart("ELBO", "elbo, nats"),
         hparams=("val", "test"),
         is_in_results=True,
+        takes_label=True,
     ),
     Metric(
         name="kl",
@@ -152,6 +166,7 @@ METRICS = (
         chart=Chart("rate and distortion", "−distortion: reconstruction, nats"),
         hparams=("val", "test"),
         report=("test",),
+        takes_label=True,
     ),
     Metric(
         name="distortion",
@@ -161,6 +176,7 @@ METRICS = (
         better="lower",
         takes_suffix=True,
         is_in_results=True,
+        takes_label=True,
     ),
     Metric(
         name="mutual_information",
@@ -169,6 +185,7 @@ METRICS = (
         splits=("test", "evaluation"),
         unit=NATS,
         is_in_results=True,
+        takes_label=True,
     ),
     Metric(
         name="aggregate_kl",
@@ -176,6 +193,7 @@ METRICS = (
         splits=("test", "evaluation"),
         unit=NATS,
         is_in_results=True,
+        takes_label=True,
     ),
     Metric(
         name="active_units",
@@ -221,6 +239,25 @@ METRICS = (
         splits=("evaluation",),
         unit=FRACTION,
         better="higher",
+        is_in_results=True,
+    ),
+    Metric(
+        name="bayes_rule_error",
+        meaning="how often arg max p(y) p(x|y), from K samples for each class, is not the class",
+        splits=("test", "evaluation"),
+        unit=FRACTION,
+        better="lower",
+        depends_on_samples=True,
+    ),
+    Metric(
+        name="accuracy",
+        meaning="how often the classifier q(y|x) of `model=semi_supervised` finds the class",
+        splits=("val", "test", "evaluation"),
+        unit=FRACTION,
+        better="higher",
+        chart=Chart("accuracy", "accuracy of q(y|x)", ("val",)),
+        hparams=("val", "test"),
+        report=("test",),
         is_in_results=True,
     ),
     Metric(
@@ -331,11 +368,17 @@ METRICS = (
     ),
 )
 
-_BY_NAME = {
-    name: entry if name == entry.name else replace(entry, name=name, takes_suffix=False)
-    for entry in METRICS
-    for name in entry.names
-}
+
+def _named(entry: Metric, name: str) -> Metric:
+    """Return the entry of a metric that is called by one of its other names."""
+    if name == entry.name:
+        return entry
+    given = "; for images given their labels" if name.endswith(GIVEN_LABEL) else ""
+    meaning = entry.meaning + given
+    return replace(entry, name=name, meaning=meaning, takes_suffix=False, takes_label=False)
+
+
+_BY_NAME = {name: _named(entry, name) for entry in METRICS for name in entry.names}
 
 
 def metric(name: str) -> Metric:
@@ -352,14 +395,15 @@ def metric(name: str) -> Metric:
     return _BY_NAME[bare]
 
 
-def with_suffix(name: str, suffix: str) -> str:
-    """Return what a metric is called, with or without its split, under a likelihood.
+def with_suffix(name: str, *suffixes: str) -> str:
+    """Return what a metric of a model is called, with or without its split.
 
     Args:
         name: of the metric.
-        suffix: what the likelihood appends to the names that contain log p(x|z).
+        suffixes: what the model appends, where the metric takes it.
     """
-    return name + suffix if metric(name).takes_suffix else name
+    taken = metric(name).suffixes
+    return name + "".join(suffix for suffix in suffixes if suffix in taken)
 
 
 def markdown_table() -> str:

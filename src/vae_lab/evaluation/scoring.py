@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae_lab.data import ImageDataModule, Split
 from vae_lab.evaluation.information import information, reconstruction_error
-from vae_lab.evaluation.likelihood import ImportanceEstimate, bits_per_pixel, importance_sample
+from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.evaluation.metrics import with_suffix
 from vae_lab.evaluation.representation import representation
@@ -29,42 +29,42 @@ def measure(
     images, labels = data.images(split, len(data.splits[split])), data.splits[split].labels
     on_device = images.to(device)
     if model.posterior.is_point_mass:
-        figures = {"reconstruction_mse": reconstruction_error(model, on_device)}
+        figures = {"reconstruction_mse": reconstruction_error(model, on_device, labels)}
         if data.is_mnist and model.prior.is_learned:  # afterwards, to codes
             figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
     else:
-        suffix = model.likelihood.suffix(data.pixels)
+        suffixes = model.suffixes(data.pixels)
         figures = {
-            with_suffix(name, suffix): figure
-            for name, figure in information(model, on_device).items()
+            with_suffix(name, *suffixes): figure
+            for name, figure in information(model, on_device, labels).items()
         }
         if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
-            estimate = importance_sample(
-                model, on_device, num_samples, lambda done: on_progress(done, len(images))
+            found = likelihoods(
+                model, on_device, labels, num_samples, lambda done: on_progress(done, len(images))
             )
-            figures |= likelihood_figures(estimate, num_samples, model)
+            figures |= {name: mean_over_images(v, name, num_samples) for name, v in found.items()}
         if data.is_mnist:
             figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
+    figures |= accuracy(model, on_device, labels)
     train = data.splits["train"]
     if len(train.labels.unique()) == 1:  # there is nothing to tell apart
         return figures
     codes, train_codes = (
-        posterior_means(model, x, device) for x in (images.split(BATCH), data.in_parts("train"))
+        posterior_means(model, x, y, device)
+        for x, y in ((images.split(BATCH), labels), (data.in_parts("train"), train.labels))
     )
     return figures | representation(train_codes, train.labels, codes, labels)
 
 
-def likelihood_figures(
-    estimate: ImportanceEstimate, num_samples: int, model: Model
-) -> dict[str, Measurement]:
-    """Name what importance sampling found."""
-    nll = -estimate.log_px
-    values = {
-        "nll": nll,
-        "effective_sample_size": estimate.effective_sample_size,
-        "nll_bpd": bits_per_pixel(nll, model.image_shape, model.likelihood.pixels),
-    }
-    return {name: mean_over_images(value, name, num_samples) for name, value in values.items()}
+@torch.no_grad()
+def accuracy(model: Model, images: Tensor, labels: Tensor) -> dict[str, Measurement]:
+    """Return how often the model's classifier finds the class; nothing without one."""
+    found = [model.classify(x) for x in images.split(BATCH)]
+    log_qy = [each for each in found if each is not None]
+    if not log_qy:
+        return {}
+    is_right = torch.cat(log_qy).argmax(-1).cpu() == labels
+    return {"accuracy": mean_over_images(is_right, "accuracy")}
 
 
 @torch.no_grad()
@@ -75,6 +75,16 @@ def samples_of(model: Model, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def posterior_means(model: Model, parts: Iterable[Tensor], device: torch.device) -> Tensor:
-    """Return E[z|x] of images that come in several parts, (N, D), on the CPU."""
-    return torch.cat([model.encode(x.to(device)).mean.cpu() for x in parts])
+def posterior_means(
+    model: Model, parts: Iterable[Tensor], labels: Tensor, device: torch.device
+) -> Tensor:
+    """Return E[z|x] of images that come in several parts, (N, D), on the CPU.
+
+    A conditional model is given their labels, (N,).
+    """
+    means, done = [], 0
+    for x in parts:
+        given = labels[done : done + len(x)] if model.is_conditional else None
+        means.append(model.encode(x.to(device), given).mean.cpu())
+        done += len(x)
+    return torch.cat(means)

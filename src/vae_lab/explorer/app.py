@@ -11,6 +11,8 @@
 ``POST /api/runs/{run}/picture``            a picture's file → an image, likewise
 ==========================================  ====================================================
 
+Of a run that knows labels both questions also have a ``label``, the number of a class.
+
 Malformed input is answered with 422 and the field that is wrong.
 """
 
@@ -87,9 +89,9 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
         for row, z in enumerate(latents.z):
             if len(z) != expected:
                 raise _refusal(f"takes {expected} numbers for this run, got {len(z)}", "z", row)
-        return _binary(
-            chosen.decode(torch.tensor(latents.z, dtype=torch.float32)).numpy().tobytes()
-        )
+        _check_label(chosen, latents.label)
+        z = torch.tensor(latents.z, dtype=torch.float32)
+        return _binary(chosen.decode(z, latents.label).numpy().tobytes())
 
     @app.post("/api/runs/{run}/encode")
     async def encode(run: int, picture: Picture) -> dict[str, Any]:
@@ -98,7 +100,8 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
         if got != expected:
             message = f"takes {expected} bytes, one per pixel and channel, got {got}"
             raise _refusal(message, "pixels")
-        return chosen.encode(picture.pixels)
+        _check_label(chosen, picture.label)
+        return chosen.encode(picture.pixels, picture.label)
 
     @app.post("/api/runs/{run}/picture")
     async def picture(run: int, request: Request) -> Response:
@@ -123,6 +126,15 @@ def _choose(things: Any, index: int) -> Any:  # noqa: ANN401
     if not 0 <= index < len(things):
         raise HTTPException(404)
     return things[index]
+
+
+def _check_label(run: ExploredRun, label: int | None) -> None:
+    """Refuse a label that the run cannot be told, or the lack of one that it needs."""
+    count = len(run.model.class_names)
+    if not count and label is not None:
+        raise _refusal("is for runs that know labels", "label")
+    if count and (label is None or label >= count):
+        raise _refusal(f"takes the number of a class, 0 to {count - 1}", "label")
 
 
 def _binary(content: bytes) -> Response:

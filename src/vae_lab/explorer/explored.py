@@ -14,7 +14,7 @@ from vae_lab.data.binarization import Binarization, binarize_once, to_float
 from vae_lab.data.dequantization import without_noise
 from vae_lab.decoding import Recipe, decode
 from vae_lab.evaluation.activity import active_units
-from vae_lab.evaluation.information import rate_per_dim
+from vae_lab.evaluation.information import in_batches, rate_per_dim
 from vae_lab.explorer.axes import latent_axes
 from vae_lab.explorer.frames import kept_frames
 from vae_lab.model.contract import Draw
@@ -71,13 +71,15 @@ class ExploredRun:
         data = run.open_data("test")
         self.model = model
         self.is_autoencoder = model.posterior.is_point_mass
-        self.labels = data.splits["test"].labels[:DIGITS].to(torch.uint8)
+        labels = data.splits["test"].labels[:DIGITS]
+        self.labels = labels.to(torch.uint8)
         self.originals = to_bytes(data.originals("test")[:DIGITS])
         self._pixels: Pixels = data.pixels
         self._seen = to_bytes(data.images("test", DIGITS)) if self._is_binary else self.originals
         images = self._presented(self._seen)
         with torch.no_grad():
-            self.means = torch.cat([model.encode(x).mean for x in images.split(BATCH)]).float()
+            batches = in_batches(model, images, labels, BATCH)
+            self.means = torch.cat([model.encode(x, y).mean for x, y in batches]).float()
         if not self.means.isfinite().all():
             raise ValueError(f"the encoder of {run_dir} returns numbers that are not finite")
         self.class_names = list(data.class_names)
@@ -89,7 +91,7 @@ class ExploredRun:
         self._recipe = Recipe((height, width), model.image_shape[0], data.fit, greys=True)
         self._run_dir, self._trusted = run_dir, trusted
         self._name = str(run.description()["name"])
-        self._rate = None if self.is_autoencoder else rate_per_dim(model, images)
+        self._rate = None if self.is_autoencoder else rate_per_dim(model, images, labels)
 
     def describe(self) -> dict[str, Any]:
         """Return what the page has to know, as JSON has it.
@@ -99,7 +101,6 @@ class ExploredRun:
         """
         importance = self.means.var(0) if self._rate is None else torch.tensor(self._rate)
         order = importance.argsort(descending=True).tolist()
-        suffix = self.model.likelihood.suffix(self._pixels)
         return {
             "name": self._name,
             "folder": self._run_dir.resolve().name,
@@ -112,9 +113,10 @@ class ExploredRun:
             "image_shape": self.model.image_shape,
             "noun": self._noun,
             "classes": self.class_names,
+            "is_told_classes": self.model.is_conditional,
             "digits": len(self.means),
             "start": self.means.mean(0).tolist(),
-            "elbo": None if self.is_autoencoder else "ELBO" + suffix.replace("_bce", " (BCE)"),
+            "elbo": None if self.is_autoencoder else self._bound_name(),
             "binary": self._is_binary,
             "importance": importance.tolist(),
             "importance_unit": "variance" if self._rate is None else "nats",
@@ -126,13 +128,17 @@ class ExploredRun:
             "frames": [frame.describe() for frame in self.frames],
         }
 
-    @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
-        """Return E[x|z] as bytes (N, C, H, W) for latents (N, D)."""
-        return to_bytes(self.model.decode(z).mean)
+    def _bound_name(self) -> str:
+        suffix, given = self.model.suffixes(self._pixels)
+        return "ELBO" + (" (BCE)" if suffix else "") + ("|y" if given else "")
 
     @torch.no_grad()
-    def encode(self, pixels: bytes) -> dict[str, Any]:
+    def decode(self, z: Tensor, label: int | None = None) -> Tensor:
+        """Return E[x|z] as bytes (N, C, H, W) for latents (N, D), as a class if it is told."""
+        return to_bytes(self.model.decode(z, _as_tensor(label)).mean)
+
+    @torch.no_grad()
+    def encode(self, pixels: bytes, label: int | None = None) -> dict[str, Any]:
         """Describe q(z|x) of one image, C·H·W bytes, and how well it is explained.
 
         A test image is seen as the data present it, so that its mean is that of ``means``, but for
@@ -153,13 +159,13 @@ class ExploredRun:
         elif self._is_binary:
             image = binarize_once(image, Binarization.THRESHOLD, NOISE_SEED)
         x = self._presented(image)
-        q = self.model.encode(x)
+        q = self.model.encode(x, _as_tensor(label))
         distance = (self.means - q.mean).norm(dim=1).masked_fill(is_given, torch.inf)
         others = len(distance) - int(is_given.sum())
         neighbours = distance.topk(min(NEIGHBOURS, others), largest=False).indices
         answer: dict[str, Any] = {
             "mean": q.mean[0].tolist(),
-            "image": _base64(self.decode(q.mean)),
+            "image": _base64(self.decode(q.mean, label)),
             "neighbours": neighbours.tolist(),
             "neighbour_images": _base64(self.originals[neighbours]),
             **dict.fromkeys(("covariance", "elbo", "reconstruction", "kl")),
@@ -168,7 +174,7 @@ class ExploredRun:
             return answer
         with torch.random.fork_rng([]):
             torch.manual_seed(NOISE_SEED)
-            draw = self.model.draw(x, ELBO_SAMPLES)
+            draw = self.model.draw(x, ELBO_SAMPLES, labels=_as_tensor(label))
         parts = {name: nats.item() for name, nats in elbo_parts(draw).items()}
         return answer | parts | {"covariance": covariance(q, draw).flatten().tolist()}
 
@@ -237,6 +243,10 @@ def covariance(q: Distribution, draw: Draw) -> Tensor:
 def to_bytes(images: Tensor) -> Tensor:
     """Map grey values 0…1 to bytes 0…255, same shape; what lies outside is clipped."""
     return images.nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def _as_tensor(label: int | None) -> Tensor | None:
+    return None if label is None else torch.tensor(label)
 
 
 def _base64(images: Tensor) -> str:

@@ -18,6 +18,7 @@ def _decoded(text: object) -> bytes:
         raise PydanticCustomError("base64", "takes bytes in base64") from None
 
 
+Label = Annotated[int, Field(strict=True, ge=0)]
 Coordinate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-FARTHEST, le=FARTHEST)]
 
 
@@ -26,10 +27,12 @@ class Latents(BaseModel):
 
     Attributes:
         z: some points, each with as many finite numbers as the run has latents.
+        label: number of the class to decode them as, for a run that knows labels.
     """
 
     model_config = ConfigDict(extra="forbid")
     z: Annotated[list[list[Coordinate]], Field(min_length=1, max_length=MOST_LATENTS)]
+    label: Label | None = None
 
 
 class Picture(BaseModel):
@@ -37,7 +40,9 @@ class Picture(BaseModel):
 
     Attributes:
         pixels: one byte per pixel and channel, channel by channel, row by row, in base64.
+        label: number of the class to encode it as, for a run that knows labels.
     """
 
     model_config = ConfigDict(extra="forbid")
     pixels: Annotated[bytes, BeforeValidator(_decoded)]
+    label: Label | None = None

@@ -32,7 +32,14 @@ def page(explored: Sequence[ExploredRun]) -> str:
 
     Of each run the plane that is shown first is decoded on a grid; the page interpolates between
     its points. It cannot encode.
+
+    Raises:
+        ValueError: if a model is conditional.
     """
+    if any(run.model.class_names for run in explored):
+        raise ValueError("a page in one file holds one plane of each run, and a model that is told "
+                         "classes has one for each of them: python scripts/explore.py runs/<run> "
+                         "shows all")  # fmt: skip
     runs = [embed(run) for run in explored]
     data = json.dumps(describe_classes(explored) | {"runs": runs})
     data = data.replace("<", "\\u003c")  # </script> in a name would end the script

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae_lab.checks import Levels, Shape, Size, checked
+from vae_lab.model.conditioning import Conditioning
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import (
     DiagonalGaussian,
@@ -121,6 +122,8 @@ class LadderVAE(Model):
         posterior: of the top group.
         prior: of the top group: ``encode`` → p(z).
         likelihood: features → p(x|z).
+        conditioning: joins labels to images and to latents of the top; None for a model that knows
+            none.
 
     Raises:
         ValueError: if ``latent_dim`` is less than 1, or ``latent_channels`` do not fit.
@@ -137,6 +140,7 @@ class LadderVAE(Model):
         posterior: Posterior,
         prior: Prior,
         likelihood: Likelihood,
+        conditioning: Conditioning | None = None,
     ) -> None:
         super().__init__()
         if len(latent_channels) != len(channels) - 1:
@@ -148,6 +152,7 @@ class LadderVAE(Model):
             raise ValueError("model=ladder has no discrete codes; take a flat model: model=mlp")
         prior.bind(posterior)
         depth, height, width = self.image_shape = tuple(image_shape)
+        conditioning = conditioning or Conditioning()
         self.latent_dim = latent_dim
         shapes = []
         for count in channels:
@@ -156,7 +161,7 @@ class LadderVAE(Model):
         features = (likelihood.num_features(depth), *self.image_shape[1:])
         self.ups = nn.ModuleList(
             up(in_shape=fine, out_shape=coarse)
-            for fine, coarse in pairwise([self.image_shape, *shapes])
+            for fine, coarse in pairwise([conditioning.image_shape(self.image_shape), *shapes])
         )
         self.downs = nn.ModuleList(
             down(in_shape=coarse, out_shape=fine) for fine, coarse in pairwise([features, *shapes])
@@ -164,43 +169,60 @@ class LadderVAE(Model):
         self.groups = nn.ModuleList(map(LatentMap, channels[:-1], latent_channels))
         self.num_groups = 1 + len(self.groups)
         self.to_posterior = nn.Linear(math.prod(shapes[-1]), posterior.num_parameters)
-        self.from_latent = nn.Linear(latent_dim, math.prod(shapes[-1]))
+        self.from_latent = nn.Linear(conditioning.latent_dim(latent_dim), math.prod(shapes[-1]))
         self.top_shape = shapes[-1]
         self.posterior = posterior
         self.prior = prior
         self.likelihood = likelihood
+        self.conditioning = conditioning
 
-    def encode(self, x: Tensor) -> Distribution:
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
         """Map images (B, C, H, W) to q of the top group: batch (B,), event (D,)."""
-        return self._climb(x)[0]
+        return self._climb(x, labels)[0]
 
-    def decode(self, z: Tensor) -> Distribution:
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
         """Map latents of the top (..., D) to p(x|z): batch (...), event (C, H, W)."""
-        top = self.posterior.support.onto(z).reshape(-1, self.latent_dim)
+        seen = self.conditioning.with_latent(self.posterior.support.onto(z), labels)
+        top = seen.reshape(-1, seen.shape[-1])
         features = self._descend(top, partial(_imagine, temperature=0.0))
         return self.likelihood(features.reshape(*z.shape[:-1], *features.shape[1:]))
 
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return E[x|z] at the means of all posteriors, (B, C, H, W), for images of that shape."""
-        q, evidence = self._climb(x)
+        q, evidence = self._climb(x, labels)
         features = self._descend(
-            q.mean, lambda level, group, h: group.reconstruct(h, evidence[level])
+            self.conditioning.with_latent(q.mean, labels),
+            lambda level, group, h: group.reconstruct(h, evidence[level]),
         )
         return self.likelihood(features).mean
 
-    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
+    def sample(
+        self, num_images: int, temperature: float = 1.0, labels: Tensor | None = None
+    ) -> Tensor:
         """Return E[x|z] for ``num_images`` latents z ~ p(z), all groups sampled, (N, C, H, W)."""
-        top = tempered(self.prior(self.encode), temperature).sample((num_images,))
-        return self.likelihood(self._descend(top, partial(_imagine, temperature=temperature))).mean
+        labels = self._labels_of_samples(labels, num_images)
+        p = tempered(self._prior_given(labels), temperature)
+        top = p.sample() if p.batch_shape else p.sample((num_images,))
+        seen = self.conditioning.with_latent(top, labels)
+        return self.likelihood(self._descend(seen, partial(_imagine, temperature=temperature))).mean
 
-    def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
+    def condition(
+        self, x: Tensor, path_gradient: bool = False, labels: Tensor | None = None
+    ) -> Callable[[int], Draw]:
         """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
         if path_gradient:
             raise ValueError("a path gradient needs a flat model, such as model=mlp")
-        return partial(self._draw, x, *self._climb(x), self.prior(self.encode))
+        q, evidence = self._climb(x, labels)
+        return partial(self._draw, x, labels, q, evidence, self._prior_given(labels))
 
     def _draw(
-        self, x: Tensor, q: Distribution, evidence: list[Tensor], p: Distribution, count: int
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        q: Distribution,
+        evidence: list[Tensor],
+        p: Distribution,
+        count: int,
     ) -> Draw:
         with in_full_precision(x):
             z, log_qz = rsample_and_log_prob(q, count)
@@ -218,7 +240,8 @@ class LadderVAE(Model):
             terms.append(added)
             return features
 
-        features = self._descend(terms[0].z, infer)
+        seen = self.conditioning.with_latent(z, labels).flatten(0, 1)
+        features = self._descend(seen, infer)
         kl_per_unit = torch.cat([t.kl for t in terms], dim=-1).unflatten(0, (count, -1)).mean(0)
         return Draw(
             log_px=self.likelihood(features.unflatten(0, (count, -1))).log_prob(x),
@@ -231,9 +254,9 @@ class LadderVAE(Model):
             p=p if self.num_groups == 1 else None,
         )
 
-    def _climb(self, x: Tensor) -> tuple[Distribution, list[Tensor]]:
+    def _climb(self, x: Tensor, labels: Tensor | None) -> tuple[Distribution, list[Tensor]]:
         """Return q of the top, and by level the image's ``evidence`` for each group below it."""
-        h, evidence = x, []
+        h, evidence = self.conditioning.with_image(x, labels), []
         for level, up in enumerate(self.ups):
             h = up(h)
             if level < len(self.groups):
@@ -242,7 +265,7 @@ class LadderVAE(Model):
         return self.posterior(self.to_posterior(h.flatten(1)).to(x.dtype)), evidence
 
     def _descend(self, top: Tensor, visit: Callable[[int, LatentMap, Tensor], Tensor]) -> Tensor:
-        """Return the likelihood's features for the top's latents (N, D).
+        """Return the likelihood's features for the top's latents with their labels (N, D).
 
         ``visit`` maps (level, group, h) to the features h with the latents of that group added.
         """

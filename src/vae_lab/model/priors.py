@@ -91,6 +91,17 @@ class Prior(nn.Module):
         """
         raise NotImplementedError
 
+    def given(self, encode: Encode, labels: Tensor | None) -> Distribution:
+        """Return p(z|y): event (D,), and batch (B,) where it depends on the label.
+
+        Most priors are the same for every label.
+
+        Args:
+            encode: as in ``forward``.
+            labels: y, (B,); None where a model knows no labels.
+        """
+        return self(encode)
+
 
 @checked
 class StandardNormal(Prior):

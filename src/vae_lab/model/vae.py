@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vae_lab.checks import Shape, Size, checked
+from vae_lab.model.conditioning import Conditioning
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
 from vae_lab.model.distributions import closed_kl, kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.likelihoods import Likelihood
@@ -32,6 +33,7 @@ class VAE(Model):
         posterior: parameters → q(z|x).
         prior: ``encode`` → p(z).
         likelihood: features → p(x|z).
+        conditioning: joins labels to images and latents; None for a model that knows none.
 
     Raises:
         ValueError: if ``latent_dim`` is less than 1.
@@ -46,47 +48,65 @@ class VAE(Model):
         posterior: Posterior,
         prior: Prior,
         likelihood: Likelihood,
+        conditioning: Conditioning | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim * posterior.unit_width
-        self.encoder = encoder(in_shape=self.image_shape, out_shape=(posterior.num_parameters,))
+        conditioning = conditioning or Conditioning()
+        seen = conditioning.image_shape(self.image_shape)
+        self.encoder = encoder(in_shape=seen, out_shape=(posterior.num_parameters,))
         channels, height, width = self.image_shape
         self.feature_shape = (likelihood.num_features(channels), height, width)
-        self.decoder = decoder(in_shape=(self.latent_dim,), out_shape=self.feature_shape)
+        coordinates = conditioning.latent_dim(self.latent_dim)
+        self.decoder = decoder(in_shape=(coordinates,), out_shape=self.feature_shape)
         self.posterior = posterior
         self.prior = prior
         prior.bind(posterior)
         self.likelihood = likelihood
+        self.conditioning = conditioning
 
-    def encode(self, x: Tensor) -> Distribution:
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> Distribution:
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,)."""
-        return self.posterior(self._parameters_of(x))
+        return self.posterior(self._parameters_of(x, labels))
 
-    def decode(self, z: Tensor) -> Distribution:
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
         """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
-        z = self.posterior.support.onto(z)
-        features = self.decoder(z.reshape(-1, self.latent_dim))
+        seen = self.conditioning.with_latent(self.posterior.support.onto(z), labels)
+        features = self.decoder(seen.reshape(-1, seen.shape[-1]))
         return self.likelihood(features.reshape(*z.shape[:-1], *self.feature_shape).to(z.dtype))
 
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
-        return self.decode(self.posterior.point(self.encode(x))).mean
+        point = self.posterior.point(self.encode(x, labels))
+        return self.decode(point, labels).mean
 
-    def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
+    def sample(
+        self, num_images: int, temperature: float = 1.0, labels: Tensor | None = None
+    ) -> Tensor:
         """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W)."""
-        p = self._prior(temperature)
-        return self.decode(p.sample((num_images,))).mean
+        labels = self._labels_of_samples(labels, num_images)
+        p = self._prior(labels, temperature)
+        z = p.sample() if p.batch_shape else p.sample((num_images,))
+        return self.decode(z, labels).mean
 
-    def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
+    def condition(
+        self, x: Tensor, path_gradient: bool = False, labels: Tensor | None = None
+    ) -> Callable[[int], Draw]:
         """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
-        parameters = self._parameters_of(x)
+        parameters = self._parameters_of(x, labels)
         q = self.posterior(parameters)
         judge = self._without_gradients(parameters) if path_gradient else None
-        return partial(self._draw, x, q, self._prior(), judge)
+        return partial(self._draw, x, labels, q, self._prior(labels), judge)
 
     def _draw(
-        self, x: Tensor, q: Distribution, p: Distribution, judge: Distribution | None, count: int
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        q: Distribution,
+        p: Distribution,
+        judge: Distribution | None,
+        count: int,
     ) -> Draw:
         """Sample from ``q``; log q(z|x) is of ``judge`` if given, which is q without gradients."""
         with in_full_precision(x):
@@ -94,7 +114,7 @@ class VAE(Model):
             if judge is not None:
                 log_qz = judge.log_prob(z)
             log_pz = p.log_prob(z)
-        log_px = self.decode(z).log_prob(x)
+        log_px = self.decode(z, labels).log_prob(x)
         per_dim = kl_per_dim(q, p)
         log_px, log_pz, log_qz = self.posterior.complete(q, (log_px, log_pz, log_qz))
         units = per_dim
@@ -103,12 +123,13 @@ class VAE(Model):
             units = ((log_qz - log_pz).mean(0) if whole is None else whole)[:, None]
         return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
 
-    def _prior(self, temperature: float = 1.0) -> Distribution:
-        return self.posterior.in_latent_space(tempered(self.prior(self.encode), temperature))
+    def _prior(self, labels: Tensor | None, temperature: float = 1.0) -> Distribution:
+        p = tempered(self._prior_given(labels), temperature)
+        return self.posterior.in_latent_space(p)
 
-    def _parameters_of(self, x: Tensor) -> Tensor:
+    def _parameters_of(self, x: Tensor, labels: Tensor | None) -> Tensor:
         # .to: in mixed precision a network's output has too few digits for densities
-        return self.encoder(x).to(x.dtype)
+        return self.encoder(self.conditioning.with_image(x, labels)).to(x.dtype)
 
     def _without_gradients(self, parameters: Tensor) -> Distribution:
         # a copy: a flow reads its weights only when a density is computed, after this has returned

@@ -102,9 +102,16 @@ class Objective:
         """
         raise NotImplementedError
 
+    def score(self, draw: Draw, scheduled: Scheduled) -> Bound:
+        """Judge ``draw``, and add to the value what its model wants maximised beside it."""
+        bound = self.judge(draw, scheduled)
+        if draw.supervision is None:
+            return bound
+        return Bound(bound.value + draw.supervision, bound.parts)
+
     def __call__(self, draw: Draw, epoch: float) -> Bound:
         """Judge ``draw`` after ``epoch`` epochs, fractions included."""
-        return self.judge(draw, self.scheduled(epoch))
+        return self.score(draw, self.scheduled(epoch))
 
 
 def elbo_parts(draw: Draw) -> dict[str, Tensor]:

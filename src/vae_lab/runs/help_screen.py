@@ -16,6 +16,7 @@ GROUPS = {
     "posterior": "q(z|x)",
     "prior": "p(z)",
     "likelihood": "p(x|z)",
+    "conditioning": "what it is told",
     "objective": "what is maximised",
     "data": "the images",
     "optimizer": "steps on the weights",

@@ -13,7 +13,7 @@ from vae_lab.runs import errors, launch, sweeps, terminal
 from vae_lab.runs.agreement import begins_a_run
 from vae_lab.runs.rundir import RunDir
 
-USUAL = {"posterior": "diagonal_normal", "prior": "standard_normal"}
+USUAL = {"posterior": "diagonal_normal", "prior": "standard_normal", "conditioning": "none"}
 
 
 def announce(cfg: DictConfig) -> None:

@@ -60,10 +60,10 @@ def evaluate_run(
     is_as_published = dataset is None and split == "test"
     images = data.images(split, len(data.splits[split]))
     metrics = measure(model, data, split, num_samples, device, on_progress)
-    rates = rate_per_dim(model, images.to(device))
+    rates = rate_per_dim(model, images.to(device), data.splits[split].labels)
     factors = {}
     if data.factor_names:
-        codes = disentanglement.encoded(model, images.to(device))
+        codes = disentanglement.encoded(model, images.to(device), data.splits[split].labels)
         gaps, factors = disentanglement.disentanglement(
             codes, data.factors(split), data.factor_names
         )

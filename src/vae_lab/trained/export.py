@@ -6,6 +6,8 @@ ONNX files and torch programs come as two parts, for any number of images at onc
   an autoencoder; there is none where q(z|x) is no normal distribution;
 - decoder: latent (batch, D) → image (batch, C, H, W), E[x|z].
 
+Of a model that knows labels both take a second input, label (batch,), numbers of classes from 0.
+
 Each carries ``metadata`` that says what goes in and what comes out.
 """
 
@@ -41,9 +43,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.model = trained.model
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, image: Tensor, label: Tensor | None = None) -> tuple[Tensor, ...]:
         """Map images (B, C, H, W) to numbers (B, D)."""
-        q = self.model.encode(image)
+        q = self.model.encode(image, label)
         return (q.mean, 2 * q.log_scale) if isinstance(q, DiagonalGaussian) else (q.mean,)
 
 
@@ -54,9 +56,9 @@ class Decoder(nn.Module):
         super().__init__()
         self.model = trained.model
 
-    def forward(self, latent: Tensor) -> tuple[Tensor]:
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> tuple[Tensor]:
         """Map latents (B, D) to images (B, C, H, W)."""
-        return (self.model.decode(latent).mean,)
+        return (self.model.decode(latent, label).mean,)
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,22 @@ class Part:
 
     Attributes:
         module: maps a batch to a tuple of tensors.
-        input_name: of the batch.
+        input_names: of what a batch consists of.
         output_names: of the tensors.
-        examples: ``CHECKED`` inputs.
+        examples: ``CHECKED`` of each input.
         metadata: what a program needs to know to use it.
     """
 
     module: nn.Module
-    input_name: str
+    input_names: Sequence[str]
     output_names: Sequence[str]
-    examples: Tensor
+    examples: tuple[Tensor, ...]
     metadata: dict[str, str]
 
 
 def encoder_caveat(trained: TrainedVAE) -> str | None:
     """Say why there is no encoder to export, or None if there is one."""
-    q = trained.encode(torch.zeros(1, *trained.image_shape))
+    q = trained.model.encode(torch.zeros(1, *trained.image_shape), torch.tensor(0))
     if isinstance(q, DiagonalGaussian | Delta):
         return None
     return (
@@ -116,24 +118,27 @@ def export(trained: TrainedVAE, target: str, folder: Path) -> list[Path]:
 
 def parts(trained: TrainedVAE) -> dict[str, Part]:
     """Return ``decoder`` and, where there is one, ``encoder``."""
+    label = trained.model.labels_in_turn(CHECKED)
+    names, labels = ([], ()) if label is None else (["label"], (label,))
     images = trained.sample(CHECKED, seed=0).clamp(0, 1)
     images = images.round() if trained.pixels == "binary" else images
     latents = torch.randn(CHECKED, trained.latent_dim, generator=torch.Generator().manual_seed(0))
     found = {
         "decoder": Part(
-            Decoder(trained), "latent", ["image"], latents, _metadata(trained) | {
+            Decoder(trained), ["latent", *names], ["image"], (latents, *labels),
+            _metadata(trained) | {
                 "units": "latent: none; image: E[x|z] of each pixel, black 0, white 1, which for "
                 "binary pixels is the probability of white",
             },
         )
     }  # fmt: skip
     if encoder_caveat(trained) is None:
-        is_point = isinstance(trained.encode(images), Delta)
+        is_point = isinstance(trained.model.encode(images, label), Delta)
         found["encoder"] = Part(
             Encoder(trained),
-            "image",
+            ["image", *names],
             ["mean"] if is_point else ["mean", "log_variance"],
-            images,
+            (images, *labels),
             _metadata(trained)
             | {
                 "units": "image: black 0, white 1; mean: of q(z|x), no unit; log_variance: natural "
@@ -151,6 +156,7 @@ def _metadata(trained: TrainedVAE) -> dict[str, str]:
         "latent_dim": str(trained.latent_dim),
         "image_shape": json.dumps(trained.image_shape),
         "pixels": trained.pixels,
+        **({"class_names": json.dumps(trained.class_names)} if trained.class_names else {}),
         **{
             slot: type(getattr(model, slot)).__name__
             for slot in ("posterior", "prior", "likelihood")
@@ -166,7 +172,7 @@ def _to_onnx(trained: TrainedVAE, folder: Path) -> list[Path]:
     for name, part in parts(trained).items():
         onnx: Any = torch.onnx.export(
             _program(part),
-            input_names=[part.input_name],
+            input_names=part.input_names,
             output_names=part.output_names,
             dynamo=True,
             external_data=False,
@@ -177,8 +183,10 @@ def _to_onnx(trained: TrainedVAE, folder: Path) -> list[Path]:
         onnx.save(path)
         session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
-        def run(batch: Tensor, session: Any = session, part: Part = part) -> list[Tensor]:  # noqa: ANN401
-            outputs = session.run(part.output_names, {part.input_name: batch.numpy()})
+        def run(*batch: Tensor, session: Any = session, part: Part = part) -> list[Tensor]:  # noqa: ANN401
+            arrays = [tensor.numpy() for tensor in batch]
+            inputs = dict(zip(part.input_names, arrays, strict=True))
+            outputs = session.run(part.output_names, inputs)
             return list(map(torch.from_numpy, outputs))
 
         _check(path, part, run)
@@ -209,7 +217,8 @@ TARGETS = {"onnx": _to_onnx, "torch": _to_torch, "safetensors": _to_safetensors}
 
 def _program(part: Part) -> ExportedProgram:
     """Trace the part for batches of any size, without the weights of the other part."""
-    trace = partial(torch.export.export, args=(part.examples,), dynamic_shapes=({0: Dim("batch")},))
+    shapes = tuple({0: Dim("batch")} for _ in part.examples)
+    trace = partial(torch.export.export, args=part.examples, dynamic_shapes=shapes)
     module = copy.deepcopy(part.module).requires_grad_(False)
     program = trace(module)
     unused = {node.name for node in program.graph.nodes if not node.users}
@@ -224,15 +233,16 @@ def _program(part: Part) -> ExportedProgram:
 
 
 @torch.no_grad()
-def _check(path: Path, part: Part, run: Callable[[Tensor], Sequence[Tensor]]) -> None:
+def _check(path: Path, part: Part, run: Callable[..., Sequence[Tensor]]) -> None:
     """Compare what ``run`` makes of the examples, one by one and all at once, with the original.
 
     Raises:
         ValueError: if they differ.
     """
     worst = 0.0
-    for batch in (*part.examples.split(1), part.examples):
-        for found, expected in zip(run(batch), part.module(batch), strict=True):
+    single = zip(*(tensor.split(1) for tensor in part.examples), strict=True)
+    for batch in (*single, part.examples):
+        for found, expected in zip(run(*batch), part.module(*batch), strict=True):
             difference = (found - expected).abs() / expected.abs().clamp_min(1)
             worst = max(worst, difference.nan_to_num(math.inf).max().item())
     if worst > TOLERANCE:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from vae_lab.data import ImageDataModule
 from vae_lab.evaluation.information import information
-from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.evaluation.samples import sample_quality
-from vae_lab.evaluation.scoring import likelihood_figures, samples_of
+from vae_lab.evaluation.scoring import samples_of
 from vae_lab.files import require_writable, write_atomically
 from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
@@ -158,6 +158,7 @@ def judge(
 ) -> Judged:
     """Measure on test images all that a prior has a say in; of an autoencoder its samples alone."""
     images = data.images("test", len(data.splits["test"])).to(order.device)
+    labels = data.splits["test"].labels
     figures: dict[str, Measurement] = {}
     log_px = None
     if not len(images):
@@ -167,11 +168,14 @@ def judge(
         figures = _information(model, images, data)
         if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             torch.manual_seed(order.seed)  # both priors judge the same latents
-            estimate = importance_sample(
-                model, images, order.num_samples, lambda done: on_images(done, len(images))
+            found = likelihoods(
+                model, images, labels, order.num_samples, lambda done: on_images(done, len(images))
             )
-            figures |= likelihood_figures(estimate, order.num_samples, model)
-            log_px = estimate.log_px.cpu()
+            figures |= {
+                name: mean_over_images(values, name, order.num_samples)
+                for name, values in found.items()
+            }
+            log_px = -found["nll"].cpu()
     if data.is_mnist:
         generated = samples_of(model, len(images))
         figures |= sample_quality(generated, data.originals("test"))

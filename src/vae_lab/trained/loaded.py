@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae_lab.evaluation.labels import sample_every_label
 from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.conditioning import label_number
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
 from vae_lab.model.support import Support
@@ -22,6 +24,7 @@ from vae_lab.runs.rundir import RunDir
 from vae_lab.seeding import set_random_state
 
 KEPT = ("name", "seed", "latent_dim", "model", "objective", "data")
+Label = str | int | Sequence[str | int] | Tensor  # by name or number, one for all or one for each
 
 
 class TrainedVAE(nn.Module):
@@ -32,6 +35,9 @@ class TrainedVAE(nn.Module):
     ``"grey"`` on bytes / 255, and where it is ``"continuous"`` on (bytes + noise) / 256, of which
     ``log_prob`` is a density: ``(images * 255 + torch.rand_like(images)) / 256``. Results lie on
     the device of the model, which ``to`` moves.
+
+    A model that was trained with ``conditioning=label`` needs the label of what it encodes and
+    decodes, by name or number: ``sample(16, label="7")``; others refuse one.
 
     In a ladder, ``encode`` and ``decode`` speak of the top group of latents, and those below it
     take the means of their priors; ``sample``, ``reconstruct`` and ``log_prob`` use all groups.
@@ -67,17 +73,23 @@ class TrainedVAE(nn.Module):
         """What the model was trained on: ``"binary"``, ``"grey"`` or ``"continuous"``."""
         return self.config["pixels"]
 
+    @property
+    def class_names(self) -> Sequence[str]:
+        """What the labels are called; empty for a model without labels."""
+        return self.model.class_names
+
     @torch.no_grad()
-    def encode(self, images: Tensor) -> Distribution:
+    def encode(self, images: Tensor, label: Label | None = None) -> Distribution:
         """Map images (B, C, H, W) to q(z|x): batch (B,), event (D,).
 
         Raises:
             ValueError: if ``images`` are not of that shape, or no numbers in [0, 1].
         """
-        return self.model.encode(self._checked(images))
+        x = self._checked(images)
+        return self.model.encode(x, self._labels(label, is_needed=self.model.is_conditional))
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, label: Label | None = None) -> Tensor:
         """Map latents (..., D) to E[x|z], (..., C, H, W); on a sphere, that in their direction.
 
         Raises:
@@ -89,10 +101,17 @@ class TrainedVAE(nn.Module):
             )
         if self.model.posterior.support is Support.SPHERE and not z.any(dim=-1).all():
             raise ValueError("the origin has no direction, so that nothing on the sphere is meant")
-        return self.model.decode(z.to(self._parameter())).mean
+        labels = self._labels(label, is_needed=bool(self.class_names))
+        return self.model.decode(z.to(self._parameter()), labels).mean
 
     @torch.no_grad()
-    def sample(self, num: int, temperature: float = 1.0, seed: int | None = None) -> Tensor:
+    def sample(
+        self,
+        num: int,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        label: Label | None = None,
+    ) -> Tensor:
         """Return E[x|z] for ``num`` latents z ~ p(z), (num, C, H, W).
 
         Args:
@@ -102,34 +121,40 @@ class TrainedVAE(nn.Module):
                 component of a mixture (``mixture``, ``vampprior``) narrows around its own mean;
                 a flow narrows before its transform; in a ladder every group does.
             seed: of the samples, leaving torch's random state as it was; None draws from that.
+            label: of the samples; without one a model that knows labels draws y ~ p(y).
 
         Raises:
             ValueError: if ``num`` is less than 1, ``temperature`` negative or not finite.
         """
         if num < 1:
             raise ValueError(f"the number of samples must be at least 1, got {num}")
+        labels = self._labels(label, is_needed=False)
         if seed is None:
-            return self.model.sample(num, temperature)
+            return self.model.sample(num, temperature, labels)
         device = self._parameter().device
         others = [] if device.type == "cpu" else [device]
         with torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
             set_random_state(device, seed)
-            return self.model.sample(num, temperature)
+            return self.model.sample(num, temperature, labels)
 
     @torch.no_grad()
-    def reconstruct(self, images: Tensor) -> Tensor:
+    def reconstruct(self, images: Tensor, label: Label | None = None) -> Tensor:
         """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape.
 
         Raises:
             ValueError: as ``encode`` does.
         """
-        return self.model.reconstruct(self._checked(images))
+        x = self._checked(images)
+        return self.model.reconstruct(x, self._labels(label, is_needed=self.model.is_conditional))
 
-    def log_prob(self, images: Tensor, num_samples: int = 1000) -> Tensor:
-        """Estimate log p(x) for images (B, C, H, W), nats, (B,).
+    def log_prob(
+        self, images: Tensor, num_samples: int = 1000, label: Label | None = None
+    ) -> Tensor:
+        """Estimate log p(x) for images (B, C, H, W), or log p(x|y) given a label, nats, (B,).
 
         By importance sampling with K = ``num_samples`` latents per image, a lower bound in
-        expectation (``evaluation.importance_sample``); memory grows with neither B nor K.
+        expectation (``evaluation.importance_sample``); memory grows with neither B nor K. Without a
+        label, a model that knows labels is asked for each of them.
 
         Raises:
             ValueError: as ``encode`` does; if ``num_samples`` is less than 1; if there is no p(x):
@@ -148,7 +173,29 @@ class TrainedVAE(nn.Module):
                 "this likelihood gives a probability to zeros and ones alone; binarise the images "
                 "first: images.bernoulli() or images.round()"
             )
-        return importance_sample(self.model, x, num_samples).log_px if len(x) else x.new_empty(0)
+        labels = self._labels(label, is_needed=False)
+        if not len(x):
+            return x.new_empty(0)
+        if not self.class_names:
+            return importance_sample(self.model, x, num_samples).log_px
+        estimates = sample_every_label(self.model, x, num_samples)
+        return estimates.log_px if labels is None else estimates.of(labels.expand(len(x))).log_px
+
+    def _labels(self, label: Label | None, is_needed: bool) -> Tensor | None:
+        """Return labels as whole numbers, (B,), or () where one is given for all.
+
+        Raises:
+            ValueError: if the model knows no labels, or none of that name; if it needs one.
+        """
+        if label is None and is_needed:
+            shown = ", ".join(self.class_names)
+            raise ValueError(f"this model knows labels and needs one here: label={shown}")
+        if label is None:
+            return None
+        if isinstance(label, str | int):
+            return torch.tensor(label_number(self.class_names, label, "label"))
+        given = label.tolist() if isinstance(label, Tensor) else label
+        return torch.tensor([label_number(self.class_names, each, "label") for each in given])
 
     def _checked(self, images: Tensor) -> Tensor:
         """Return images on the device and in the precision of the model.

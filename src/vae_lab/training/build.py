@@ -1,7 +1,7 @@
 """From a configuration to the objects it describes."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Union
 
@@ -33,6 +33,7 @@ OWN_VALUES: dict[str, Any] = {
     "seed": Seed,
     "monitor": str | None,
     "compile": bool,
+    "class_names": Sequence[str] | None,
     "steps_per_execution": Union[Size, Literal["auto"]],  # noqa: UP007 - pyright knows no | of Annotated
     "pictures_every_n_epochs": Period,
     "evaluation.num_samples": Size,
@@ -47,7 +48,8 @@ class Experiment:
 
     Attributes:
         config: the configuration; its ``monitor`` is the metric that picks the best epoch, None
-            without validation; its ``data.image_shape`` is what the images have.
+            without validation; its ``data.image_shape`` is what the images have, and its
+            ``class_names`` what they show, where the model knows labels.
         compared_by: the metric by which a sweep compares the run with others.
         validates: whether there are validation images.
         trial: of a search, else None.
@@ -90,6 +92,11 @@ def build(cfg: DictConfig) -> Experiment:
     if cfg.data.get("image_shape") is None:
         shape = list(datamodule.image_shape)
         OmegaConf.update(cfg, "data.image_shape", shape, force_add=True)
+    if cfg.model.get("conditioning") is not None and cfg.class_names is None:
+        if not hasattr(datamodule, "class_names"):  # some sources know them once they have read
+            datamodule.prepare_data()
+            datamodule.setup("fit")
+        OmegaConf.update(cfg, "class_names", list(datamodule.class_names))
     if cfg.callbacks.get("early_stopping") and not datamodule.validates:
         raise ValueError("callbacks=early_stopping needs validation images: data.val_size=10000")
     module = VAEModule(
@@ -103,7 +110,7 @@ def build(cfg: DictConfig) -> Experiment:
         seed=cfg.seed,
         stepping=_stepping(cfg),
     )
-    _check_parts(cfg, module)
+    _check_parts(cfg, module, datamodule)
     if cfg.monitor is not None:
         _known("monitor", cfg.monitor)
     validates = datamodule.validates and cfg.trainer.get("limit_val_batches") != 0
@@ -200,7 +207,7 @@ def _check_values(cfg: DictConfig) -> None:
         )
 
 
-def _check_parts(cfg: DictConfig, module: VAEModule) -> None:
+def _check_parts(cfg: DictConfig, module: VAEModule, datamodule: ImageDataModule) -> None:
     """Refuse parts that do not go together.
 
     Raises:
@@ -208,4 +215,12 @@ def _check_parts(cfg: DictConfig, module: VAEModule) -> None:
     """
     if cfg.compile and module.objective.path_gradient:
         raise ValueError("objective.dreg=true changes gradients between operations; compile=false")
+    if datamodule.num_labels is not None and not module.model.takes_unlabelled:
+        raise ValueError("data.num_labels leaves images without a label, from which only "
+                         "model=semi_supervised learns")  # fmt: skip
+    names = module.model.class_names
+    known = getattr(datamodule, "class_names", names) if names else ()
+    if len(names) != len(known):
+        raise ValueError(f"class_names must name the {len(known)} classes of the data, "
+                         f"got {len(names)}")  # fmt: skip
     module.objective.check(module.model)

@@ -104,8 +104,14 @@ def with_prior(model: Model, description: dict[str, Any]) -> tuple[Model, dict[s
     A prior that lies anywhere in space is wrapped, to be moved to where the codes are.
 
     Raises:
-        ValueError: if the latents of the model do not lie where those of the prior do.
+        ValueError: if the latents of the model do not lie where those of the prior do, or the model
+            is told the class of an image.
     """
+    if model.class_names:
+        raise ValueError(
+            "a prior is fitted to models that know no classes; a conditional one learns its own in "
+            "training, with prior=per_label"
+        )
     prior: Prior = instantiate(description)
     is_density = model.posterior.code_shape is None and prior.support is Support.SPACE
     if is_density and not prior.is_made_of_posteriors:

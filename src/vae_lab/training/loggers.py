@@ -219,7 +219,7 @@ def charts() -> dict[str, dict[str, tuple[str, list[str]]]]:
         if chart := metric.chart:
             splits = "|".join(chart.splits)
             splits = f"({splits})" if len(chart.splits) > 1 else splits
-            curves = f"{splits}/{metric.name}" + (".*" if metric.takes_suffix else "")
+            curves = f"{splits}/{metric.name}" + (".*" if metric.suffixes else "")
             groups.setdefault(chart.group, {})[chart.title] = ("Multiline", [curves])
     return groups
 

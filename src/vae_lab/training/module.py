@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab.data import Batch, Split
-from vae_lab.evaluation.likelihood import bits_per_pixel, importance_sample
+from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
@@ -90,7 +90,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         for warning in filter(None, (caveat, objective.caveat(model))):
             rank_zero_warn(warning)
         self._is_likelihood = caveat is None
-        self._suffix = model.likelihood.suffix(pixels)
+        self._suffixes = model.suffixes(pixels)
 
     def metric_name(self, name: str) -> str:
         """Return the name under which ``elbo`` and the like are reported for this data.
@@ -98,7 +98,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         Raises:
             ValueError: if there is no such metric.
         """
-        return with_suffix(name, self._suffix)
+        return with_suffix(name, *self._suffixes)
 
     @property
     def estimates_nll(self) -> bool:
@@ -214,18 +214,17 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation images."""
         bound = self._bound(batch)
-        self._log("val", self._metrics(bound, self._terms(bound)), len(batch[0]))
+        metrics = self._metrics(bound, self._terms(bound)) | self._accuracy(batch)
+        self._log("val", metrics, len(batch[0]))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of test images, importance-sampled log-likelihood included."""
         bound = self._bound(batch)
-        metrics = self._metrics(bound, self._terms(bound))
+        metrics = self._metrics(bound, self._terms(bound)) | self._accuracy(batch)
         if self.estimates_nll:
-            x = self._images(batch)
-            estimate = importance_sample(self.model, x, self.nll_samples)
-            metrics["nll"] = -estimate.log_px.mean()
-            metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
-            metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:], self.pixels)
+            x, labels = self._images(batch), batch[1]
+            found = likelihoods(self.model, x, labels, self.nll_samples)
+            metrics |= {name: values.mean() for name, values in found.items()}
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
@@ -239,17 +238,30 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.model.posterior.follow(self.epoch)
         if self.compiles:  # a number would be compiled anew whenever it changes
             scheduled = {n: torch.tensor(v, device=self.device) for n, v in scheduled.items()}
-        return Bound(*self._score(self._images(batch), scheduled))
+        return Bound(*self._score(self._images(batch), scheduled, self._labels(batch)))
 
-    def _ask(self, x: Tensor, scheduled: Scheduled) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def _ask(
+        self, x: Tensor, scheduled: Scheduled, labels: Tensor | None
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
         objective = self.objective
-        draw = self.model.draw(x, objective.num_samples, objective.path_gradient)
-        bound = objective.judge(draw, scheduled)
+        draw = self.model.draw(x, objective.num_samples, objective.path_gradient, labels)
+        bound = objective.score(draw, scheduled)
         return bound.value, bound.parts
 
     def _images(self, batch: Batch) -> Tensor:
         """Return the images in the precision of the weights."""
         return batch[0].to(self.dtype)
+
+    def _labels(self, batch: Batch) -> Tensor | None:
+        """Return the labels where the model is scored given them, or learns from them."""
+        learns = self.model.takes_unlabelled and self.trainer.training
+        return batch[1] if self.model.is_conditional or learns else None
+
+    def _accuracy(self, batch: Batch) -> dict[str, Tensor]:
+        log_qy = self.model.classify(self._images(batch))
+        if log_qy is None:
+            return {}
+        return {"accuracy": (log_qy.argmax(-1) == batch[1]).to(log_qy.dtype).mean()}
 
     @staticmethod
     def _terms(bound: Bound) -> Tensor:

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from torch.distributed import DistError
 
+from vae_lab.data.few_labels import shares
 from vae_lab.evaluation.information import information
 from vae_lab.evaluation.metrics import metric
 from vae_lab.evaluation.published import standing
@@ -30,6 +31,7 @@ from vae_lab.training.loggers import MetricsCSV, TensorBoard
 
 BOUND = ("elbo", "distortion", "rate")  # which testing measures on all images
 INFORMATION_IMAGES = 5000
+FOUND = ("data.image_shape", "class_names")  # in the data, and kept in the configuration
 PROCESS_LOST = "another process of this run has ended before its time; what it said stands above"
 
 
@@ -104,7 +106,7 @@ def _train(run: RunDir, experiment: Experiment, is_resumed: bool) -> float | Non
     experiment.datamodule.prepare_data()
     experiment.datamodule.setup("fit")
     images = partial(experiment.datamodule.originals, "train")
-    experiment.module.model.prior.initialize(images)
+    experiment.module.model.initialize(images, experiment.datamodule.known_labels())
     if experiment.trainer.is_global_zero:
         if experiment.config.resume:
             launch.keep_changes(run, HydraConfig.get().overrides.task)
@@ -149,6 +151,9 @@ def _announce_sizes(run: RunDir, experiment: Experiment) -> None:
     images = {"training": len(splits["train"]), "validation": len(splits["val"])}
     hardware = environment.hardware(trainer.strategy.root_device, trainer.world_size)
     opening.announce_sizes(run, _parameters(experiment), images, hardware)
+    data = experiment.datamodule
+    if data.num_labels is not None and not sweeps.is_sweep():
+        terminal.tell(f"{'labels':<9} {shares(data.known_labels(), len(data.class_names))}")
 
 
 def _parameters(experiment: Experiment) -> int:
@@ -162,7 +167,8 @@ def _published(experiment: Experiment) -> str | None:
         return None
     if claim is not None:
         return f"{claim.nll} published, with K = {claim.num_samples}"
-    return standing(data.binarization, experiment.module.model.num_groups > 1)
+    model = experiment.module.model
+    return None if model.class_names else standing(data.binarization, model.num_groups > 1)
 
 
 def _has_lost_a_process(error: Exception) -> bool:
@@ -205,8 +211,10 @@ def _information(experiment: Experiment) -> dict[str, float]:
         return {}
     images = data.images("test", min(tested, INFORMATION_IMAGES))
     model = module.model.eval().to(trainer.strategy.root_device)  # testing left it on the CPU
-    figures = information(model, images.to(next(model.parameters())))
-    return {f"test/{name}": f.value for name, f in figures.items() if name not in BOUND}
+    labels = data.splits["test"].labels[: len(images)]
+    figures = information(model, images.to(next(model.parameters())), labels)
+    named = {name: figure.value for name, figure in figures.items() if name not in BOUND}
+    return {f"test/{module.metric_name(name)}": value for name, value in named.items()}
 
 
 def _metrics(trainer: pl.Trainer) -> dict[str, float]:
@@ -247,10 +255,12 @@ def _judges(experiment: Experiment) -> dict[str, str | None]:
 
 
 def _claim(run: RunDir, experiment: Experiment) -> None:
-    """Mark the run as started; say what judges it, and what shape the data were found to have."""
-    if run.is_composed and (saved := run.saved_config()).data.get("image_shape") is None:
-        shape = experiment.config.data.image_shape
-        OmegaConf.update(saved, "data.image_shape", shape, force_add=True)
+    """Mark the run as started; say what judges it, and what the data were found to be."""
+    saved = run.saved_config() if run.is_composed else None
+    found = {key: OmegaConf.select(experiment.config, key) for key in FOUND}
+    if saved and (new := {k: v for k, v in found.items() if v != OmegaConf.select(saved, k)}):
+        for key, value in new.items():
+            OmegaConf.update(saved, key, value, force_add=True)
         run.write_config(saved, run.overrides())
     summary = run.summary()
     summary.pop("error", None)  # of the attempt before

@@ -24,6 +24,7 @@ export class RunCard {
   #explanation;
   #digits;
   #ends = { a: null, b: null };
+  #given = null;
   #working = 0;
   #decode;
   #showDot;
@@ -64,6 +65,7 @@ export class RunCard {
       this.setLatent(this.z.with(dimension, value), performance.now());
     });
     if (!run.canEncode && info.latents > 2) this.#sliders.disable();
+    if (info.is_told_classes) this.#buildLabels(classes);
     this.#decode = this.#latest(({ z, since }) => this.#showDecoded(z, since), actions.report);
     this.encode = this.#latest((pixels) => this.#showEncoded(pixels), actions.report);
     this.#showStrip = this.#latest((ends) => this.#decodeStrip(ends), actions.report);
@@ -87,9 +89,22 @@ export class RunCard {
     this.z = z;
     this.#view.mark({ z });
     this.#sliders.show(z);
-    this.#where.show(z);
+    this.#where.show(z, this.#run.label ?? null);
     this.#decode({ z, since });
   }
+
+  /** Decode, and encode what was given, as class number `label`. */
+  tell(label) {
+    if (!this.#run.info.is_told_classes || label === this.#run.label) return;
+    this.#run.label = label;
+    [...this.#find(".labels").children].forEach((button, i) => button.setAttribute("aria-pressed", i === label));
+    this.setLatent(this.z);
+    const { a, b } = this.#ends;
+    if (a && b) this.#showStrip([a, b]);
+  }
+
+  /** The class of test image number `digit`. */
+  classOf = (digit) => this.#digits.labels[digit];
 
   hold(isHeld) {
     this.#view.mark({ isHeld });
@@ -150,6 +165,7 @@ export class RunCard {
   }
 
   async #showEncoded(pixels) {
+    this.#given = pixels;
     if (!pixels) {
       this.#view.mark({ posterior: null });
       this.#explanation.hide();
@@ -165,6 +181,25 @@ export class RunCard {
     const steps = Array.from({ length: STRIP }, (_, i) => between(a, b, i / (STRIP - 1)));
     this.#paint(".strip", await this.#run.decode(steps));
     this.#find(".strip").hidden = false;
+  }
+
+  /** A button for each class that the model can be told; what was given is encoded anew. */
+  #buildLabels({ names, colors }) {
+    const row = this.#find(".labels");
+    row.hidden = false;
+    names.forEach((name, label) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name;
+      button.style.setProperty("--class", colors[label]);
+      button.setAttribute("aria-pressed", label === this.#run.label);
+      button.setAttribute("aria-label", `Decode as class ${name}`);
+      button.addEventListener("click", () => {
+        this.tell(label);
+        if (this.#given) this.encode(this.#given);
+      });
+      row.append(button);
+    });
   }
 
   #buildAxes() {

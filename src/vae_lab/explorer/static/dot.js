@@ -25,7 +25,7 @@ export class DotView {
     const { noun, image_shape: shape } = this.#run.info;
     const [original, decoded] = await Promise.all([
       this.#run.digit(digit),
-      this.#run.decode([means[digit]]),
+      this.#run.decode([means[digit]], this.#run.info.is_told_classes ? labels[digit] : undefined),
     ]);
     paint(this.#find(".original"), original, shape);
     paint(this.#find(".decoded-dot"), decoded, shape);

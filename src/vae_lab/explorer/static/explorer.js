@@ -68,6 +68,7 @@ function press(card, point, event, digit) {
 async function take(card, digit) {
   if (!pad) return;
   try {
+    for (const each of cards) each.tell(card.classOf(digit));
     pad.show(await card.original(digit));
     given = { card, digit };
   } catch (error) {

@@ -23,10 +23,12 @@ const bytesOf = async (response) => new Uint8Array(await response.arrayBuffer())
 
 class ServedRun {
   canEncode = true;
+  label = null; // the class that the model is told, where it is conditional
 
   constructor(info, index) {
     this.info = info;
     this.path = `api/runs/${index}`;
+    if (info.is_told_classes) this.label = 0;
   }
 
   /** Posterior means (one array each) and classes of the test digits. */
@@ -40,9 +42,9 @@ class ServedRun {
   /** The address of a picture of the film. */
   frame = (index) => `${this.path}/frames/${index}`;
 
-  async decode(latents) {
+  async decode(latents, label = this.label) {
     const z = latents.map((one) => one.map((value) => Number(value.toFixed(4))));
-    return bytesOf(await ask(`${this.path}/decode`, { z }));
+    return bytesOf(await ask(`${this.path}/decode`, { z, label }));
   }
 
   /** The pixels of a picture's file, brought to the shape of the run's images. */
@@ -54,7 +56,7 @@ class ServedRun {
   }
 
   encode = async (pixels) =>
-    (await ask(`${this.path}/encode`, { pixels: toBase64(pixels) })).json();
+    (await ask(`${this.path}/encode`, { pixels: toBase64(pixels), label: this.label })).json();
 }
 
 /** Read what comes as float32 means followed by one byte per class. */

@@ -13,7 +13,8 @@ export class Where {
     this.#find(".copy").addEventListener("click", () => this.#copy());
   }
 
-  show(z) {
+  /** Show the point `z`, and the number of the class that it is decoded as, or null. */
+  show(z, label) {
     const numbers = z.map((value) => value.toFixed(3));
     const shown = numbers.map((number) => number.replace("-", "−"));
     this.#find(".coordinates").textContent = `(${shown.join(", ")})`;
@@ -21,6 +22,7 @@ export class Where {
     // a line may end after a comma, and nowhere within a number
     const parts = numbers.flatMap((number, i) => (i ? [",", document.createElement("wbr"), number] : [number]));
     point.replaceChildren("--at=", ...parts);
+    if (label !== null) point.append(` --label=${label}`);
   }
 
   async #copy() {

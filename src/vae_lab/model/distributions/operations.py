@@ -34,12 +34,17 @@ def rsample_and_log_prob(q: Distribution, num_samples: int) -> tuple[Tensor, Ten
 def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
     """Return KL(q_d ‖ p_d) for independent dimensions, (B, D), or None if no formula is known.
 
-    Between normals: ½(μ² + σ² − 1) − log σ (Kingma & Welling 2014, appendix B, arXiv:1312.6114).
-    Between the units of discrete codes: Σ_c q_c (log q_c − log p_c).
+    From a normal to N(0, 1): ½(μ² + σ² − 1) − log σ (Kingma & Welling 2014, appendix B,
+    arXiv:1312.6114); to another normal the same, of z in that one's units. Between the units of
+    discrete codes: Σ_c q_c (log q_c − log p_c).
     """
     if isinstance(q, DiagonalGaussian) and isinstance(p, StandardGaussian):
         squares = torch.addcmul(q.mean.square(), q.stddev, q.stddev)
         return torch.add(-0.5 - q.log_scale, squares, alpha=0.5)
+    if isinstance(q, DiagonalGaussian) and isinstance(p, DiagonalGaussian):
+        log_ratio = q.log_scale - p.log_scale
+        squares = ((q.mean - p.mean) / p.stddev).square() + (2 * log_ratio).exp()
+        return torch.add(-0.5 - log_ratio, squares, alpha=0.5)
     if isinstance(q, OneHotCodes) and isinstance(p, OneHotCodes):
         return (q.log_probs.exp() * (q.log_probs - p.log_probs)).sum(-1)
     if isinstance(q, ChosenCodes) and isinstance(p, CodeVectors):
@@ -63,11 +68,11 @@ def closed_kl(q: Distribution, p: Distribution) -> Tensor | None:
 def tempered(p: Distribution, temperature: float) -> Distribution:  # noqa: PLR0911 - one a kind
     """Return ``p`` with the standard deviation of its noise times T = ``temperature``.
 
-    N(0, I) becomes N(0, T² I). Each component of a mixture narrows around its own mean and keeps
-    its weight. A flow narrows before its transform, as in Kingma & Dhariwal 2018, §6,
-    arXiv:1807.03039. A uniform distribution has none. T = 1 changes nothing; T = 0 leaves the
-    origin, the means of the components, or the image of the origin under the flow. Of
-    autoregressive codes every conditional has its log-odds divided by T; T = 0 takes the most
+    N(0, I) becomes N(0, T² I), and another normal narrows around its mean. Each component of a
+    mixture narrows around its own mean and keeps its weight. A flow narrows before its transform,
+    as in Kingma & Dhariwal 2018, §6, arXiv:1807.03039. A uniform distribution has none. T = 1
+    changes nothing; T = 0 leaves the origin, the means, or the image of the origin under the flow.
+    Of autoregressive codes every conditional has its log-odds divided by T; T = 0 takes the most
     probable value of each unit in turn.
 
     Raises:
@@ -81,6 +86,8 @@ def tempered(p: Distribution, temperature: float) -> Distribution:  # noqa: PLR0
     match p:
         case StandardGaussian():
             return DiagonalGaussian(p.mean, torch.full_like(p.mean, log_temperature))
+        case DiagonalGaussian():
+            return DiagonalGaussian(p.mean, p.log_scale + log_temperature)
         case GaussianMixture():
             return GaussianMixture(p.means, p.log_scales + log_temperature, p.log_weights)
         case FullGaussianMixture():

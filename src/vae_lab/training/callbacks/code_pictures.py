@@ -32,7 +32,7 @@ class CodeUsages(PictureCallback):
         posterior = model.posterior
         if not isinstance(posterior, CodePosterior):
             return None
-        usage = self._usage = code_usage(posterior, posterior.point(model.encode(images)))
+        usage = self._usage = code_usage(posterior, posterior.point(model.encode(images, labels)))
         units, classes = usage.shares.shape
         per_unit = f"{units} units of {classes} values"
         title = f"{per_unit}: perplexity {usage.perplexity:.1f}, {usage.dead} dead"
@@ -61,7 +61,7 @@ class CodeTraversals(PictureCallback):
         posterior = model.posterior
         if not isinstance(posterior, CodePosterior):
             return None
-        codes = posterior.codes(posterior.point(model.encode(images)))
+        codes = posterior.codes(posterior.point(model.encode(images, labels)))
         shares = code_usage(posterior, posterior.embed(codes)).shares
         order = torch.special.entr(shares).sum(-1).argsort(descending=True)
         rows = {}
@@ -69,7 +69,7 @@ class CodeTraversals(PictureCallback):
             values = shares[unit].argsort(descending=True)[:MAX_COLUMNS]
             changed = codes[:1].repeat(len(values), 1)
             changed[:, unit] = values
-            rows[f"unit {unit + 1}"] = model.decode(posterior.embed(changed)).mean
+            rows[f"unit {unit + 1}"] = model.decode(posterior.embed(changed), labels[0]).mean
         title = f"One unit of the code at a time: {len(rows)} of {len(order)}"
         return plots.image_rows(
             rows, title, columns_title="its most frequent values, the most frequent on the left"

@@ -63,18 +63,22 @@ class LearningFilm(Exhibit[Image.Image]):
             count = self.size**2
             if model.posterior.is_point_mass:
                 return plots.image_grid(
-                    model.reconstruct(images[:count]), f"{epoch}: reconstructions"
+                    model.reconstruct(images[:count], labels[:count]), f"{epoch}: reconstructions"
                 )
-            return plots.image_grid(model.sample(count), f"{epoch}: samples, z from the prior")
-        codes = model.encode(images).mean
+            return plots.image_grid(
+                model.sample(count, labels=model.labels_in_turn(count)),
+                f"{epoch}: samples, z from the prior",
+            )
+        codes = model.encode(images, labels).mean
         self.extent = journeys.reach(codes, self.extent)
         scatter = plots.latent_scatter(
             codes, labels, f"{epoch}: {codes_name(model)}", self.extent,
             class_names=self.class_names,
         )  # fmt: skip
         coordinates = plots.plane_coordinates(self.size, "linear", self.extent)
-        decoded = model.decode(plots.plane_grid(coordinates).to(images)).mean
-        plane = plots.manifold(decoded, coordinates, "The latent plane, decoded")
+        decoded = model.decode(plots.plane_grid(coordinates).to(images), labels[0]).mean
+        seen_as = f", as {model.class_names[int(labels[0])]}" if model.class_names else ""
+        plane = plots.manifold(decoded, coordinates, f"The latent plane, decoded{seen_as}")
         return plots.beside(scatter, plane)
 
     def publish(self, drawn: Image.Image, trainer: pl.Trainer, step: int) -> None:

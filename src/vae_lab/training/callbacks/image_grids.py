@@ -20,12 +20,12 @@ class Reconstructions(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Reconstruct the examples."""
-        rows = {"originals": images, "reconstructions": model.reconstruct(images)}
+        rows = {"originals": images, "reconstructions": model.reconstruct(images, labels)}
         return plots.image_rows(rows, "What the latent code keeps of an image")
 
 
 class Samples(PictureCallback):
-    """A square grid of E[x|z] for z ~ p(z), the same z at every epoch."""
+    """A square grid of E[x|z] for z ~ p(z), the same z at every epoch; classes take turns."""
 
     name = "samples"
     description = (
@@ -40,7 +40,9 @@ class Samples(PictureCallback):
         title = "Noise, decoded: no prior was learned" if is_autoencoder else (
             "Samples: z from the prior, decoded"
         )  # fmt: skip
-        return plots.image_grid(model.sample(len(images)), title)
+        return plots.image_grid(
+            model.sample(len(images), labels=model.labels_in_turn(len(images))), title
+        )
 
 
 class Overview(PictureCallback):
@@ -56,9 +58,9 @@ class Overview(PictureCallback):
         """Reconstruct the examples and sample as many."""
         rows = {
             "originals": images,
-            "reconstructions": model.reconstruct(images),
+            "reconstructions": model.reconstruct(images, labels),
             "noise, decoded" if model.posterior.is_point_mass else "samples": (
-                model.sample(len(images))
+                model.sample(len(images), labels=labels)
             ),
         }
         return plots.image_rows(rows, "Seen, remembered, imagined")

@@ -54,22 +54,25 @@ class LatentScatter(PictureCallback):
     description = (
         "**Where validation images lie in latent space**: a point is the mean of an image's "
         "posterior, or an autoencoder's code, coloured by class, though the model never saw the "
-        "classes. Behind two dimensions stands what the decoder makes of the plane, and behind the "
-        "two halves of a globe what it makes of that; of more, these are the first two principal "
-        "components."
+        "classes, unless it is conditional. Behind two dimensions stands what the decoder makes of "
+        "the plane, and behind the two halves of a globe what it makes of that; of more, these are "
+        "the first two principal components."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Encode the examples."""
         name = codes_name(model).capitalize()
         title = f"{name} of {len(images):,} images"
-        codes = model.encode(images).mean
+        codes = model.encode(images, labels).mean
         limit = behind = None
+        has_one_space = not model.class_names  # else there is one for each class
         if is_globe(model):
-            behind = model.decode(globe.grid(DECODED)[0].to(images)).mean
+            if has_one_space:
+                behind = model.decode(globe.grid(DECODED)[0].to(images)).mean
             return globe.scatter(codes, labels, title, self.class_names, behind)
         if is_plane(model):
             limit = journeys.reach(codes, LEAST_REACH, share=1)
+        if limit is not None and has_one_space:
             centres = plots.plane_coordinates(DECODED, "linear", limit * (1 - 1 / DECODED))
             behind = model.decode(plots.plane_grid(centres).to(images)).mean
         return plots.latent_scatter(
@@ -101,9 +104,9 @@ class LatentUsage(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
-        active = _active(model, model.encode(images).mean)
+        active = _active(model, model.encode(images, labels).mean)
         self._active_units = int(active.sum())
-        kl_per_dim = model.draw(images, 1).kl_per_dim
+        kl_per_dim = model.draw(images, 1, labels=labels).kl_per_dim
         if kl_per_dim is None:
             self._active = active.cpu()
             return None
@@ -152,9 +155,9 @@ class LatentTraversals(PictureCallback):
         """Decode the traversals; None if no dimension is active, or for discrete codes."""
         if model.posterior.code_shape is not None:
             return None
-        q = model.encode(images)
+        q = model.encode(images, labels)
         means, codes = q.mean, q.sample()
-        kl_per_dim = model.draw(images, 1).kl_per_dim
+        kl_per_dim = model.draw(images, 1, labels=labels).kl_per_dim
         if kl_per_dim is None:
             informative, unit = means.var(0), "variance {:.2f}"
         else:
@@ -171,7 +174,7 @@ class LatentTraversals(PictureCallback):
             z = means[BASE].repeat(STEPS, 1)
             z[:, dimension] = values[:, dimension]
             said = unit.format(informative[dimension].item())
-            rows[f"z{dimension + 1}: {said}"] = model.decode(z).mean
+            rows[f"z{dimension + 1}: {said}"] = model.decode(z, labels[BASE]).mean
         counts = torch.linspace(-SPREADS, SPREADS, STEPS).tolist()
         columns = [f"{count:+.1f}" if count else "mean" for count in counts]
         title = f"One latent dimension at a time: {len(in_use)} of {model.latent_dim} are active"
@@ -197,8 +200,10 @@ class Interpolations(PictureCallback):
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
-        """Decode the lines; None if there is only one class."""
-        means = model.encode(images).mean
+        """Decode the lines; None if there is only one class, or the model knows classes."""
+        if model.class_names:  # which do not change along a line through the latents
+            return None
+        means = model.encode(images, labels).mean
         chosen = journeys.typical(means.cpu(), labels)
         if len(chosen) == 1:
             return None
@@ -251,15 +256,16 @@ class Manifold(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the grid."""
+        told = f", as {model.class_names[int(labels[BASE])]}" if model.class_names else ""
         if is_globe(model):
-            decoded = model.decode(globe.grid(self.size)[0].to(images)).mean
-            return globe.decoded(decoded, "The sphere of latents, decoded")
+            decoded = model.decode(globe.grid(self.size)[0].to(images), labels[BASE]).mean
+            return globe.decoded(decoded, "The sphere of latents, decoded" + told)
         if not is_plane(model):
             return None
         spacing, extent = self.spacing, self.extent
         if model.posterior.is_point_mass:  # no prior says where codes lie
-            spacing, extent = "linear", journeys.reach(model.encode(images).mean, extent)
+            spacing, extent = "linear", journeys.reach(model.encode(images, labels).mean, extent)
         coordinates = plots.plane_coordinates(self.size, spacing, extent)
-        title = f"The latent plane, decoded ({spacing} spacing)"
-        decoded = model.decode(plots.plane_grid(coordinates).to(images)).mean
+        title = f"The latent plane, decoded ({spacing} spacing)" + told
+        decoded = model.decode(plots.plane_grid(coordinates).to(images), labels[BASE]).mean
         return plots.manifold(decoded, coordinates, title)

@@ -23,12 +23,12 @@ class Reconstruction(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return reconstructions of images, both (B, C, H, W)."""
-        return self.model.reconstruct(x)
+        return self.model.reconstruct(x, labels)
 
 
-class Graph(Exhibit[tuple[Reconstruction, Tensor]]):
+class Graph(Exhibit[tuple[Reconstruction, tuple[Tensor, ...]]]):
     """The operations from an image to its reconstruction, in TensorBoard's *Graphs*."""
 
     name = "graph"
@@ -38,11 +38,16 @@ class Graph(Exhibit[tuple[Reconstruction, Tensor]]):
         "a part."
     )
 
-    def draw(self, model: Model, images: Tensor, labels: Tensor) -> tuple[Reconstruction, Tensor]:
+    def draw(
+        self, model: Model, images: Tensor, labels: Tensor
+    ) -> tuple[Reconstruction, tuple[Tensor, ...]]:
         """Return the model and what to send through it."""
-        return Reconstruction(model).eval(), images[:1]
+        sent = (images[:1], labels[:1]) if model.is_conditional else (images[:1],)
+        return Reconstruction(model).eval(), sent
 
-    def publish(self, drawn: tuple[Reconstruction, Tensor], trainer: pl.Trainer, step: int) -> None:
+    def publish(
+        self, drawn: tuple[Reconstruction, tuple[Tensor, ...]], trainer: pl.Trainer, step: int
+    ) -> None:
         """Record the operations."""
         with warnings.catch_warnings(), torch.no_grad():
             # torch's own writer still traces with torch.jit, which is deprecated
@@ -69,7 +74,7 @@ class Projector(Exhibit[tuple[Tensor, Tensor, Tensor]]):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encode the examples."""
-        return model.encode(images).mean, labels, images
+        return model.encode(images, labels).mean, labels, images
 
     def publish(self, drawn: tuple[Tensor, Tensor, Tensor], trainer: pl.Trainer, step: int) -> None:
         """Write points, labels and sprites beside the event files."""
@@ -111,7 +116,7 @@ class PosteriorHistograms(Exhibit[dict[str, Tensor]]):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Encode the examples."""
-        q = model.encode(images)
+        q = model.encode(images, labels)
         return {"means": q.mean} | ({"scales": q.stddev} if isinstance(q, DiagonalGaussian) else {})
 
     def publish(self, drawn: dict[str, Tensor], trainer: pl.Trainer, step: int) -> None:
