@@ -125,18 +125,25 @@ class ResumableLoader:
     Args:
         dataset: the images.
         batches: the indices of each batch.
+
+    Attributes:
+        delivers_indices: whether the next batch is to be its indices alone.
+        indices: those of the batch that was delivered last, (B,).
     """
 
     def __init__(self, dataset: ImageTensors, batches: GlobalBatches) -> None:
         self.dataset = dataset
         self.batch_sampler = batches  # the name under which Lightning looks for ``set_epoch``
+        self.delivers_indices = False
+        self.indices: Tensor
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | Tensor]:
         for indices in self.batch_sampler:
-            yield self.dataset.__getitems__(indices)
+            self.indices = indices
+            yield indices if self.delivers_indices else self.dataset.__getitems__(indices)
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many batches of which epoch have been delivered."""

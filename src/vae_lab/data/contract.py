@@ -151,8 +151,11 @@ class ImageDataModule(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Map bytes to [0, 1], on the device; sample training images if that is done anew."""
         images, labels = batch
-        is_due = self.binarization is Binarization.DYNAMIC and self._is_training()
-        return sample(images) if is_due else to_float(images), labels
+        return self.training_images(images) if self._is_training() else to_float(images), labels
+
+    def training_images(self, images: Tensor) -> Tensor:
+        """Map bytes to [0, 1]; sample them if that is done anew at every use."""
+        return sample(images) if self.binarization is Binarization.DYNAMIC else to_float(images)
 
     def examples(self, count: int) -> Batch:
         """Return ``count`` images and labels that are the same at every call, for pictures.

@@ -49,8 +49,8 @@ class Stopwatch(pl.Callback):
     ) -> None:
         """Count the images; stop after the last batch, before validation."""
         assert isinstance(pl_module, VAEModule)
-        self.images += (pl_module.images_trained - self._counted) * trainer.world_size
-        self._counted = pl_module.images_trained
+        self.images += (pl_module.running.images - self._counted) * trainer.world_size
+        self._counted = pl_module.running.images
         if trainer.is_last_batch:
             self._pause()
 

@@ -1,0 +1,64 @@
+"""Batches of this package's own data, without what Lightning does around each."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import lightning.pytorch as pl
+from lightning.pytorch.plugins.precision import Precision
+from torch import Tensor
+
+from vae_lab.data import ImageDataModule
+from vae_lab.data.batches import ResumableLoader
+
+MODULE_HOOKS = ("transfer_batch_to_device", "on_after_batch_transfer")
+DATA_HOOKS = ("on_before_batch_transfer", *MODULE_HOOKS)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Fetches the training batches that follow, as indices, and turns these into images.
+
+    Args:
+        loader: of the epoch in progress.
+        data: where the images come from.
+    """
+
+    loader: ResumableLoader
+    data: ImageDataModule
+
+    def next(self, fetcher: Any) -> Tensor:  # noqa: ANN401
+        """Return the indices of the next batch, (B,)."""
+        self.loader.delivers_indices = True
+        try:
+            indices, _, _ = next(fetcher)
+        finally:
+            self.loader.delivers_indices = False
+        return indices
+
+    def last(self) -> Tensor:
+        """Return the indices of the batch that was fetched last, (B,)."""
+        return self.loader.indices
+
+    def images(self, indices: Tensor) -> Tensor:
+        """Return the images at ``indices``, (B, C, H, W), binarised."""
+        return self.data.training_images(self.loader.dataset.images[indices])
+
+
+def feed_of(trainer: pl.Trainer) -> Feed | None:
+    """Return what feeds this training, or None where Lightning's hooks around a batch are used."""
+    data = cast(Any, trainer).datamodule
+    loaders = cast(Any, trainer.fit_loop._combined_loader).flattened
+    module = trainer.lightning_module
+    is_plain = (
+        isinstance(data, ImageDataModule)
+        and len(loaders) == 1
+        and type(loaders[0]) is ResumableLoader
+        and all(getattr(type(data), hook) is getattr(ImageDataModule, hook) for hook in DATA_HOOKS)
+        and all(
+            getattr(type(module), hook) is getattr(pl.LightningModule, hook)
+            for hook in MODULE_HOOKS
+        )
+        and type(trainer.precision_plugin).convert_input is Precision.convert_input
+        and loaders[0].dataset.images.device.type == trainer.strategy.root_device.type
+    )
+    return Feed(loaders[0], data) if is_plain else None
