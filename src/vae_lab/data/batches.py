@@ -35,6 +35,10 @@ class ImageTensors(Dataset[Batch]):
         """Return the images (B, C, H, W) and labels (B,) at ``indices`` (B,)."""
         return self.images[indices], self.labels[indices]
 
+    def on(self, device: torch.device) -> "ImageTensors":
+        """Return a copy on ``device``."""
+        return ImageTensors(self.images.to(device), self.labels.to(device))
+
 
 class EpochOrder:
     """The order of one epoch: a permutation that depends on ``seed`` and the epoch alone.
@@ -80,6 +84,7 @@ class GlobalBatches:
 
     Attributes:
         delivered: batches of the epoch so far.
+        device: where the indices lie; the host at first.
 
     Raises:
         ValueError: if there are fewer images than processes.
@@ -94,6 +99,7 @@ class GlobalBatches:
         self.stride = batch_size * world_size
         self._start = (0, 0)
         self.delivered = 0
+        self.device = torch.device("cpu")
 
     def go_on(self, epoch: int, batch: int) -> None:
         """Begin with this batch the next time, if that is in this epoch."""
@@ -105,7 +111,7 @@ class GlobalBatches:
         return max(1, whole + (rest >= LEAST * self.world_size))
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = self.sampler.indices()
+        order = self.sampler.indices().to(self.device)
         (epoch, start), self._start = self._start, (0, 0)
         first = start if epoch == self.sampler.epoch else 0
         self.delivered = first
@@ -127,23 +133,31 @@ class ResumableLoader:
         batches: the indices of each batch.
 
     Attributes:
-        delivers_indices: whether the next batch is to be its indices alone.
-        indices: those of the batch that was delivered last, (B,).
+        delivers_raw: whether the next batch is to be what ``bytes_of`` takes, and no more.
+        raw: that of the batch that was delivered last; here its indices, (B,).
     """
 
     def __init__(self, dataset: ImageTensors, batches: GlobalBatches) -> None:
         self.dataset = dataset
         self.batch_sampler = batches  # the name under which Lightning looks for ``set_epoch``
-        self.delivers_indices = False
-        self.indices: Tensor
+        self.delivers_raw = False
+        self.raw: Tensor
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[Batch | Tensor]:
         for indices in self.batch_sampler:
-            self.indices = indices
-            yield indices if self.delivers_indices else self.dataset.__getitems__(indices)
+            self.raw = indices
+            yield indices if self.delivers_raw else self.dataset.__getitems__(indices)
+
+    def is_for(self, device: torch.device) -> bool:
+        """Tell whether the bytes of raw batches lie on ``device``."""
+        return self.dataset.images.device == device
+
+    def bytes_of(self, raw: Tensor) -> Tensor:
+        """Return the images of a batch that was delivered raw, bytes (B, C, H, W)."""
+        return self.dataset.images[raw]
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many batches of which epoch have been delivered."""

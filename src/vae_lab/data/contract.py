@@ -13,6 +13,7 @@ and a file in a folder ``data`` of the configuration that names it and its argum
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from torch import Tensor
 from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
+from vae_lab.data.placement import free_bytes, loader_on
 from vae_lab.model.likelihoods import Pixels
 
 Split = Literal["train", "val", "test"]
@@ -30,6 +32,7 @@ Split = Literal["train", "val", "test"]
 # Seeds of the one-time samples: fixed, so that every run is scored on the same binary images.
 BINARIZATION_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
 CHANNELS = (1, 3)  # grey, and red, green, blue
+PIXELS_ON_GPU = 2**21  # of a batch of validation or testing
 AT_ONCE = 1000  # images, where all of them may not fit into memory
 
 
@@ -50,6 +53,8 @@ class ImageDataModule(pl.LightningDataModule):
         val_size: training images kept for validation; 0 trains on all.
         binarization: ``dynamic``, ``static``, ``threshold`` or ``none``.
         seed: of the order of the training images.
+        eval_batch_size: images per batch and process of validation and testing, whose metrics are
+            means over images; None for as many as in training, on a GPU for as many as suit it.
 
     Attributes:
         name: of the data set, as results state it; that of the class unless a source has another.
@@ -73,6 +78,7 @@ class ImageDataModule(pl.LightningDataModule):
         val_size: Whole,
         binarization: Binarization,
         seed: Seed,
+        eval_batch_size: Size | None = None,
     ) -> None:
         super().__init__()
         if len(image_shape) != 3 or image_shape[0] not in CHANNELS:  # noqa: PLR2004
@@ -85,6 +91,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.val_size = val_size
         self.binarization = Binarization(binarization)
         self.seed = seed
+        self.eval_batch_size = eval_batch_size
         self.splits: dict[Split, ImageTensors] = {}
 
     def read(self, train: bool) -> Batch:
@@ -200,6 +207,18 @@ class ImageDataModule(pl.LightningDataModule):
             )
         return share
 
+    def images_scored(self, processes: int) -> int:
+        """Return how many images of a batch of validation or testing each process takes."""
+        if self.eval_batch_size is not None:
+            return self.eval_batch_size
+        trained = self.images_per_process(processes)
+        suited = PIXELS_ON_GPU // math.prod(self.image_shape)
+        return max(trained, suited) if self._device.type == "cuda" else trained
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
     def _is_training(self) -> bool:
         return self.trainer is None or self.trainer.training
 
@@ -231,5 +250,6 @@ class ImageDataModule(pl.LightningDataModule):
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         order = EpochOrder(len(data), shuffle, self.seed)
-        batches = GlobalBatches(order, self.images_per_process(world_size), rank, world_size)
-        return ResumableLoader(data, batches)
+        size = (self.images_per_process if split == "train" else self.images_scored)(world_size)
+        batches = GlobalBatches(order, size, rank, world_size)
+        return loader_on(self._device, data, batches, free_bytes(self._device))

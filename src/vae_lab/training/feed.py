@@ -16,7 +16,7 @@ DATA_HOOKS = ("on_before_batch_transfer", *MODULE_HOOKS)
 
 @dataclass(frozen=True)
 class Feed:
-    """Fetches the training batches that follow, as indices, and turns these into images.
+    """Fetches the training batches that follow, raw, and turns these into images.
 
     Args:
         loader: of the epoch in progress.
@@ -27,21 +27,21 @@ class Feed:
     data: ImageDataModule
 
     def next(self, fetcher: Any) -> Tensor:  # noqa: ANN401
-        """Return the indices of the next batch, (B,)."""
-        self.loader.delivers_indices = True
+        """Return the next batch, raw."""
+        self.loader.delivers_raw = True
         try:
-            indices, _, _ = next(fetcher)
+            raw, _, _ = next(fetcher)
         finally:
-            self.loader.delivers_indices = False
-        return indices
+            self.loader.delivers_raw = False
+        return raw
 
     def last(self) -> Tensor:
-        """Return the indices of the batch that was fetched last, (B,)."""
-        return self.loader.indices
+        """Return the batch that was fetched last, raw."""
+        return self.loader.raw
 
-    def images(self, indices: Tensor) -> Tensor:
-        """Return the images at ``indices``, (B, C, H, W), binarised."""
-        return self.data.training_images(self.loader.dataset.images[indices])
+    def images(self, raw: Tensor) -> Tensor:
+        """Return the images of a batch, (B, C, H, W), binarised."""
+        return self.data.training_images(self.loader.bytes_of(raw))
 
 
 def feed_of(trainer: pl.Trainer) -> Feed | None:
@@ -52,13 +52,13 @@ def feed_of(trainer: pl.Trainer) -> Feed | None:
     is_plain = (
         isinstance(data, ImageDataModule)
         and len(loaders) == 1
-        and type(loaders[0]) is ResumableLoader
+        and isinstance(loaders[0], ResumableLoader)
         and all(getattr(type(data), hook) is getattr(ImageDataModule, hook) for hook in DATA_HOOKS)
         and all(
             getattr(type(module), hook) is getattr(pl.LightningModule, hook)
             for hook in MODULE_HOOKS
         )
         and type(trainer.precision_plugin).convert_input is Precision.convert_input
-        and loaders[0].dataset.images.device.type == trainer.strategy.root_device.type
+        and loaders[0].is_for(trainer.strategy.root_device)
     )
     return Feed(loaders[0], data) if is_plain else None
