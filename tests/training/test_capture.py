@@ -5,9 +5,10 @@ import signal
 
 import pytest
 import torch
-from called_again import CalledAgain, use
+from called_again import Spoiled, use
 
 from vae_lab.training import build as building
+from vae_lab.training.capture import CalledAgain
 
 SMALL = (
     "model.encoder.hidden_sizes=[16]",
@@ -85,7 +86,7 @@ def test_a_signal_ends_captured_training_after_its_step_and_it_goes_on(fit, monk
         if replays == 7:
             os.kill(os.getpid(), signal.SIGINT)
 
-    use(monkeypatch, CalledAgain(told))
+    use(monkeypatch, Spoiled(told))
     with pytest.raises(SystemExit):
         fit(*RULES)
     use(monkeypatch, CalledAgain())
@@ -115,7 +116,7 @@ def test_what_cannot_be_captured_is_called_and_says_why(is_wrong, fit, monkeypat
             replay = super().capture(work)
             return lambda: (replay(), replay())[1]
 
-    graphs = CalledAgain(fails)
+    graphs = Spoiled(fails)
     reason = "not captured in a CUDA graph: RuntimeError: operation not permitted when stream is "
     if is_wrong:
         graphs, reason = TwoSteps(), "a replay changes weights by"

@@ -8,7 +8,7 @@ reads them. The first steps of a run are called, on a side stream: they allocate
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Protocol
 
@@ -75,6 +75,30 @@ class _OnStream:
     def __exit__(self, *error: object) -> None:
         self._context.__exit__(*error)
         torch.cuda.current_stream().wait_stream(self._stream)
+
+
+class CalledAgain:
+    """What stands in for graphs where there are none: it calls the work again, on the same memory.
+
+    All but the recording is then what a GPU does. For tests.
+    """
+
+    def __init__(self) -> None:
+        self.replays = 0
+
+    def capture(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        """Call ``work``; return what calls it again."""
+        result = work()
+
+        def replay() -> Tensor:
+            self.replays += 1
+            return result.copy_(work())
+
+        return replay
+
+    def aside(self) -> AbstractContextManager[Any]:
+        """Return a context that does nothing."""
+        return nullcontext()
 
 
 def graphs_on(device: torch.device) -> Graphs | None:

@@ -1,0 +1,53 @@
+"""How fast a GPU trains beside bare loops, and how long what is around the steps takes."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import torch
+
+from benchmarks.epoch import on_gpu
+from gpu_checks.training import ROOT, Lab
+
+ROUNDS = 3
+CASES = ("mlp, 128", "conv, 128")
+
+
+def measure(lab: Lab) -> dict[str, Any]:
+    """Return figures by name."""
+    cases = CASES if lab.accelerator == "gpu" else CASES[:1]
+    rounds = ROUNDS if lab.accelerator == "gpu" else 1
+    results, _ = on_gpu(rounds, lab.accelerator, cases, with_tutorial=False)
+    figures: dict[str, Any] = {}
+    for name, result in results.items():
+        rates = result["images_per_second"]
+        figures[f"{name}: images/s"] = rates["framework"]
+        figures[f"{name}: share of the bare captured loop"] = result["share_of_captured"]
+        figures[f"{name}: share of the bare called loop"] = rates["framework"] / rates["bare"]
+    figures["validation of 10,000 images, ms"] = 1000 * _validation_seconds(lab)
+    figures["default run, command to table, s"] = _run_seconds(lab)
+    return figures
+
+
+def _validation_seconds(lab: Lab) -> float:
+    experiment = lab.build(cuda_graphs=True)
+    trainer = experiment.trainer
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        trainer.validate(experiment.module, datamodule=experiment.datamodule, verbose=False)
+        if lab.device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def _run_seconds(lab: Lab) -> float:
+    epochs = () if lab.accelerator == "gpu" else ("debug=fast",)
+    command = (f"trainer={lab.accelerator}", f"hydra.run.dir={lab.folder / 'run'}", *epochs)
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *command], check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - began
