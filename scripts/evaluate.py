@@ -85,6 +85,19 @@ def print_table(evaluation: dict) -> None:
         unit = "" if figure["unit"].startswith("of ") else figure["unit"]  # stands with the value
         table.add_row(name, results_table.show(figure), unit + samples)
     terminal.console().print(table)
+    if evaluation["factors"]:
+        print_factors(evaluation["factors"])
+
+
+def print_factors(factors: dict) -> None:
+    """Print which latent dimension tells most of each factor, one a line."""
+    table = Table(title="factors of variation")
+    for column in ("factor", "told most by", "of it", "more than by any other"):
+        table.add_column(column, justify="left" if column == "factor" else "right")
+    for name, told in factors.items():
+        share, dimension = max(told["told_by_each"]), f"z{told['dimension']}"
+        table.add_row(name, dimension, f"{share:.0%}", f"{told['gap']:.0%}")
+    terminal.console().print(table)
 
 
 @told_in_one_line()

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 import vae_lab
 from vae_lab.data import Split
 from vae_lab.files import write_atomically
+from vae_lab.model.code_posteriors import CodePosterior
 from vae_lab.pictures import plots
 from vae_lab.runs import trust
 from vae_lab.runs.errors import told_in_one_line
@@ -27,11 +29,16 @@ from vae_lab.trained.pretrained import folder_meant
 
 
 def at_point(trained: TrainedVAE, point: str) -> Image.Image:
-    """Decode one point, given as comma-separated coordinates.
+    """Decode one point, given as comma-separated coordinates, or as the values of a code.
 
     Raises:
-        ValueError: if these are not ``trained.latent_dim`` numbers.
+        ValueError: if these are not ``trained.latent_dim`` numbers, or, for discrete codes, a value
+            for each unit.
     """
+    posterior = trained.model.posterior
+    if isinstance(posterior, CodePosterior):
+        codes = _values(posterior, point)
+        return plots.image_grid(trained.decode(posterior.embed(codes)[None]), f"code ({point})")
     try:
         z = torch.tensor([float(number) for number in point.split(",")])
     except ValueError:
@@ -41,6 +48,18 @@ def at_point(trained: TrainedVAE, point: str) -> Image.Image:
             f"--at takes {trained.latent_dim} finite numbers for this run, got {point}"
         )
     return plots.image_grid(trained.decode(z[None]), f"z = ({point})")
+
+
+def _values(posterior: CodePosterior, point: str) -> Tensor:
+    """Read the values of a discrete code, one for each unit, (D,)."""
+    units, most = posterior.num_units, posterior.code_shape[1] - 1
+    given = point.split(",")
+    if len(given) != units or not all(v.strip().isdecimal() and int(v) <= most for v in given):
+        raise ValueError(
+            f"--at takes {units} whole numbers from 0 to {most} for this run, a value for each "
+            f"unit of its code, got {point}"
+        )
+    return torch.tensor(list(map(int, given)))
 
 
 def samples(trained: TrainedVAE, num: int, temperature: float, seed: int) -> Image.Image:

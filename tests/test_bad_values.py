@@ -40,6 +40,9 @@ LINES = (
     "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=images data.root=pictures data.cache=cache model=mlp",
+    f"{MLP} posterior=categorical prior=categorical",
+    f"{MLP} posterior=vector_quantized prior=autoregressive",
+    f"{MLP} posterior=finite_scalar prior=autoregressive",
     "model=gated_mlp prior=vampprior model.prior.num_components=2",
 )
 COVERED = {"callbacks", "data", "likelihood", "model"}
@@ -78,11 +81,12 @@ def cases(folder):
 def without_others(cfg, key):
     """Return a copy without the callbacks and loggers that ``key`` does not belong to."""
     kept = key.split(".")[:2]
-    for group in ("callbacks", "logger"):
-        chosen = {name: part for name, part in cfg[group].items() if kept == [group, name]}
-        cfg = OmegaConf.masked_copy(cfg, list(cfg))
-        cfg[group] = chosen
-    return cfg
+    groups = ("callbacks", "logger")
+    copy = OmegaConf.masked_copy(cfg, [name for name in cfg if name not in groups])
+    OmegaConf.set_struct(copy, False)
+    for group in groups:
+        copy[group] = {name: part for name, part in cfg[group].items() if kept == [group, name]}
+    return copy
 
 
 def step(experiment):

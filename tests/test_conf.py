@@ -29,8 +29,10 @@ GROUPS = sorted({group for group, _ in OPTIONS})
 EXPERIMENTS = sorted((CONF / "experiment").glob("*.yaml"))
 
 # What a machine may lack: (group, option) → whether it is there, and what to say if not.
+HAS_DATASETS = (importlib.util.find_spec("datasets"), "datasets is not installed")
 HAS_SOAP = (importlib.util.find_spec("pytorch_optimizer"), "pytorch_optimizer is not installed")
 NEEDS = {
+    ("data", "huggingface"): HAS_DATASETS,
     ("logger", "wandb"): (importlib.util.find_spec("wandb"), "wandb is not installed"),
     ("logger", "mlflow"): (importlib.util.find_spec("mlflow"), "mlflow is not installed"),
     ("optimizer", "soap"): HAS_SOAP,
@@ -45,12 +47,20 @@ NEEDS = {
 COMPANIONS = {
     ("data", "arrays"): ["data.root={own}/cells.npz"],
     ("data", "torchvision"): ["data.dataset=FashionMNIST", "data.root={own}", "data.val_size=8"],
+    ("data", "dsprites"): ["data.root={own}/shapes.npz"],
+    ("data", "huggingface"): ["data.root={own}/parquet", "data.cache={own}/cache"],
     ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
     ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
     ("likelihood", "discretized_logistic"): ["data.binarization=none"],
+    ("likelihood", "discretized_logistic_mixture"): ["data.binarization=none"],
     ("likelihood", "normal"): ["data.binarization=none"],
     ("likelihood", "optimal_normal"): ["data.binarization=none"],
     ("posterior", "deterministic"): ["objective=autoencoder"],
+    ("posterior", "categorical"): ["prior=categorical"],
+    ("posterior", "vector_quantized"): ["prior=autoregressive"],
+    ("posterior", "finite_scalar"): ["prior=categorical"],
+    ("prior", "categorical"): ["posterior=categorical"],
+    ("prior", "autoregressive"): ["posterior=categorical"],
     ("objective", "capacity"): ["objective.gamma=1"],  # the reconstruction's slope at the start
 }
 # Groups whose every option must be able to learn.

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "starlette": {"explorer"},
     "uvicorn": set(),
     "huggingface_hub": {"trained"},
+    "datasets": set(),
 }  # fmt: skip
 
 

@@ -39,11 +39,12 @@ CASES: dict[str, tuple[tuple[str, ...], int]] = {  # network, and images per ste
 
 
 class Case(NamedTuple):
-    """What is trained, and on what."""
+    """What is trained, and on what; ``most`` batches an epoch, or all."""
 
     accelerator: str
     network: tuple[str, ...]
     batch: int
+    most: int | None = None
 
 
 class TakeTurns(pl.Callback):
@@ -93,6 +94,7 @@ def measure(case: Case, variant: Variant, rounds: int, with_tutorial: bool) -> d
                 f"compile={variant['compile']}",
                 f"trainer={case.accelerator}",
                 f"data.batch_size={case.batch}",
+                f"+trainer.limit_train_batches={case.most or 1.0}",
                 *case.network,
             ]
             cfg = hydra.compose("train", overrides)
@@ -100,7 +102,8 @@ def measure(case: Case, variant: Variant, rounds: int, with_tutorial: bool) -> d
         experiment.datamodule.prepare_data()
         experiment.datamodule.setup("fit")
         device = experiment.trainer.strategy.root_device
-        images = experiment.datamodule.splits["train"].images.to(device)
+        images = experiment.datamodule.splits["train"].images
+        images = (images if case.most is None else images[: case.most * case.batch]).to(device)
         module = experiment.module
 
         def bare(graphs: Graphs | None = None) -> Epoch:
@@ -136,7 +139,11 @@ def run(rounds: int, accelerator: str = "cpu") -> tuple[dict[str, Any], Table]:
 
 
 def on_gpu(
-    rounds: int, accelerator: str, cases: Sequence[str], with_tutorial: bool
+    rounds: int,
+    accelerator: str,
+    cases: Sequence[str],
+    with_tutorial: bool,
+    most: int | None = None,
 ) -> tuple[dict[str, Any], Table]:
     """Measure beside bare loops, called and captured; return the results and a table.
 
@@ -145,6 +152,7 @@ def on_gpu(
         accelerator: an option of ``trainer``.
         cases: names out of ``CASES``.
         with_tutorial: whether the usual tutorial takes part, whose epochs take long.
+        most: batches of an epoch; None for all.
     """
     table = Table(title="images a second in training, best of several epochs")
     for column in ("", "framework (a)", "bare, called", "bare, captured (b)", "a of b", "a of c"):
@@ -153,7 +161,7 @@ def on_gpu(
     for case_name in cases:
         for name, variant in VARIANTS.items():
             network, batch = CASES[case_name]
-            best = measure(Case(accelerator, network, batch), variant, rounds, with_tutorial)
+            best = measure(Case(accelerator, network, batch, most), variant, rounds, with_tutorial)
             rates = {k: best["images"] / best[k] for k in best if k != "images"}
             a, b = rates["framework"], rates.get("captured", rates["bare"])
             c = rates.get("tutorial")

@@ -18,7 +18,8 @@ OF_HYDRA = {
     "hydra/launcher": {"basic": "One job after the other, in one process."},
     "hydra/sweeper": {"basic": "Every combination of the values that are given."},
 }
-WHOLE = "_global_"  # the package of a set-up, whose overrides would fill the table
+WHOLE = "_global_"  # the package of what sets more than its own part
+SET_UPS = ("debug", "experiment", "sweep")  # whose overrides would fill the table
 PLUMBING = ("defaults", "hydra", "run_dir", "profiler", "_partial_", "_recursive_")
 PACKAGE = re.compile(r"# @package (\S+)\n")
 HEADER = re.compile(r"(?:#.*\n)+")
@@ -110,10 +111,11 @@ def _row(path: Path, group: str, is_chosen: bool) -> tuple[str, str, str]:
     prefix = package[1] if package else group.replace("/", ".")
     words = " ".join(line.lstrip("# ") for line in header[0].splitlines())
     shown: list[Setting] = []
-    if prefix == WHOLE:
+    if prefix == WHOLE and group in SET_UPS:
         sentence = SENTENCE.match(words)
         words = sentence[0] if sentence else words
     else:
+        prefix = "" if prefix == WHOLE else prefix
         shown += settings(text, yaml.compose(text), prefix)
         for name, below in PART_OF_DEFAULTS.findall(text):
             part = (path.parents[len(Path(group).parts)] / f"{name}.yaml").read_text("utf-8")

@@ -3,6 +3,7 @@
 Processes that decode load this file and Pillow, and nothing that takes as long as torch.
 """
 
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 Fit = Literal["crop", "pad"]
+Encoded = Path | bytes  # a picture as a file, or as what such a file holds
 GREY_MODES = ("1", "L", "LA", "La")
 TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 GREY, COLOUR = 1, 3  # channels
@@ -45,40 +47,44 @@ class Recipe:
     greys: bool
 
 
-def decode(paths: Sequence[Path], recipe: Recipe) -> list[np.ndarray | str]:
+def decode(pictures: Sequence[Encoded], recipe: Recipe) -> list[np.ndarray | str]:
     """Return bytes (C, H, W) for each picture, or why there are none.
 
     Raises:
         ColourError: for a picture in colour that may not be made grey.
         SizeError: for a picture of another size that may not be brought to this one.
     """
-    return [_decoded(path, recipe) for path in paths]
+    return [_decoded(picture, recipe) for picture in pictures]
 
 
-def look_at(path: Path) -> tuple[tuple[int, int], int] | str:
+def look_at(picture: Encoded) -> tuple[tuple[int, int], int] | str:
     """Return the size (H, W) of a picture and its number of channels, or why there are none."""
     try:
-        image = _open(path, None)
+        image = _open(picture, None)
     except Exception as error:  # whatever a decoder raises for what is no picture
         return _reason(error)
     return (image.height, image.width), (GREY if image.mode == "L" else COLOUR)
 
 
-def _decoded(path: Path, recipe: Recipe) -> np.ndarray | str:
+def _decoded(picture: Encoded, recipe: Recipe) -> np.ndarray | str:
     try:
-        image = _open(path, recipe)
+        image = _open(picture, recipe)
     except Exception as error:  # whatever a decoder raises for what is no picture
         return _reason(error)
     height, width = recipe.size
     if image.mode == "RGB" and recipe.channels == GREY and not recipe.greys:
-        raise ColourError(str(path))
+        raise ColourError(_called(picture))
     image = image.convert("L" if recipe.channels == GREY else "RGB")
     if image.size != (width, height):
         if recipe.fit is None:
-            raise SizeError(f"{path} is {image.height}×{image.width}")
+            raise SizeError(f"{_called(picture)} is {image.height}×{image.width}")
         bring = ImageOps.fit if recipe.fit == "crop" else ImageOps.pad
         image = bring(image, (width, height), method=Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(height, width, recipe.channels).transpose(2, 0, 1).copy()
+
+
+def _called(picture: Encoded) -> str:
+    return "one of them" if isinstance(picture, bytes) else str(picture)
 
 
 def _reason(error: Exception) -> str:
@@ -90,12 +96,13 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _open(path: Path, recipe: Recipe | None) -> Image.Image:
+def _open(picture: Encoded, recipe: Recipe | None) -> Image.Image:
     """Return a picture upright, grey (mode L) or in colour (mode RGB), on white."""
+    file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             if recipe is not None and recipe.fit is not None:
                 side = 2 * max(recipe.size)
                 image.draft(None, (side, side))  # a large photograph is read at a lower resolution

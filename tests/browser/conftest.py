@@ -33,16 +33,24 @@ def browser(driver):
 
 @pytest.fixture
 def visit(browser):
-    """Opens an address in a window of its own; fails at the end if the page had any error."""
+    """Opens an address in a window of its own; fails at the end if the page had any error.
+
+    ``expected`` is a part of what the browser may say of one, as it does of every refusal.
+    """
     contexts, problems = [], []
 
-    def open_page(address, **options):
+    def open_page(address, expected=None, **options):
         context = browser.new_context(**{"viewport": {"width": 1360, "height": 860}} | options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and problems.append(said.text))
+
+        def note(said):
+            if said.type == "error" and (expected is None or expected not in said.text):
+                problems.append(said.text)
+
+        page.on("console", note)
         page.goto(address)
         return page
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vae_lab.data.batches import EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
-from vae_lab.data.placement import AheadLoader, loader_on
+from vae_lab.data.placement import AheadLoader, fits_on, loader_on
 
 
 def batches_of_all_ranks(length, batch_size, world_size, epoch=0):
@@ -166,7 +166,9 @@ def test_raw_batches_are_the_images_and_stay_raw_until_told_otherwise():
 
 
 def test_images_that_take_a_quarter_of_the_memory_stay_on_the_host():
-    plain = loader()
-    data, batches, device = plain.dataset, plain.batch_sampler, torch.device("meta")
-    assert loader_on(device, data, batches, free=4 * 92 + 1).dataset.images.device == device
-    assert loader_on(device, data, batches, free=None).dataset.images.device.type == "cpu"
+    plain, gpu = loader(), torch.device("cuda")
+    assert fits_on(gpu, plain.dataset, free=4 * 92 + 1)
+    assert not fits_on(gpu, plain.dataset, free=4 * 92)
+    assert not fits_on(torch.device("cpu"), plain.dataset)
+    there = loader_on(torch.device("meta"), plain.dataset, plain.batch_sampler, is_resident=True)
+    assert {t.device.type for batch in there for t in batch} == {"meta"}

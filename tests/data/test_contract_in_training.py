@@ -132,6 +132,23 @@ def test_pixels_are_what_it_says_they_are(fitted, binarization, pixels):
     assert (values == {0.0, 1.0}) == (pixels == "binary")
 
 
+def test_noise_between_levels_is_new_in_every_training_epoch_and_fixed_elsewhere(fitted, numbers):
+    probe, trainer, datamodule = fitted(dequantize=True, seed=0)
+    trainer.test(probe, datamodule=datamodule, verbose=False)
+    assert datamodule.pixels == "continuous"
+    first, second = (probe.images("train", epoch).sum((1, 2, 3)).sort()[0] for epoch in (0, 1))
+    assert (first != second).all()
+    other, _, _ = fitted(dequantize=True, seed=1, batch_size=6)
+    reference = probe.images("val", 0)
+    assert torch.equal(probe.images("val", 1), reference)
+    assert torch.equal(other.images("val", 0), reference)
+    for split in ("val", "test"):
+        shown, bytes_ = datamodule.images(split, 9), datamodule.splits[split].images
+        assert torch.equal(shown, probe.images(split, 0))
+        assert torch.equal((256 * shown).floor(), bytes_.float())
+    assert not torch.equal(datamodule.images("train", 6) % (1 / 256), reference % (1 / 256))
+
+
 def test_no_validation_step_runs_without_validation_images(fitted):
     probe, _, _ = fitted(val_size=0)
     assert probe.batches["val"] == []

@@ -27,6 +27,11 @@ def test_units_that_the_image_ignores_are_inactive(column_norms, active):
     assert active_units(model.encode(images_of(model, 200)).mean).tolist() == active
 
 
+def test_the_variances_of_a_unit_of_several_numbers_add():
+    means = torch.cat([means_of_variance(v) for v in (0.006, 0.006, 0.0, 0.009)], dim=1)
+    assert active_units(means, unit_width=2).tolist() == [True, False]
+
+
 def test_neither_the_order_of_the_images_nor_a_shift_matters():
     torch.manual_seed(0)
     means = torch.randn(50, 3) * torch.tensor([1.0, 0.01, 0.3])

@@ -1,11 +1,15 @@
 """The explorer's server: what it answers, and above all what it refuses."""
 
 import base64
+import io
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("fastapi", reason="the explorer's server needs the extra [app]")
 from starlette.testclient import TestClient
@@ -175,6 +179,57 @@ def test_a_body_that_is_too_large_is_refused_even_if_it_hides_its_size(client):
         assert post_text(client, "/api/runs/0/decode", text).status_code == status
         parts = (text[i : i + 1000].encode() for i in range(0, len(text), 1000))
         assert post_text(client, "/api/runs/0/decode", parts).status_code == status
+
+
+def file_of(size, color, kind="PNG"):
+    """Return what the file of a picture of one colour holds."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def bomb(side):
+    """Return what begins as a PNG that says it is a square of that side."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 9) + b"IDAT" + bytes(9)
+
+
+def post_picture(client, content, kind="application/octet-stream"):
+    return client.post("/api/runs/0/picture", content=content, headers={"Content-Type": kind})
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_of_any_size_becomes_an_image_of_the_run(client, kind):
+    content = file_of((300, 200), (200, 200, 200), kind)
+    response = post_picture(client, content)
+    assert response.content == bytes([200]) * 784
+    assert len(content + bytes(LARGEST_BODY)) > LARGEST_BODY
+    assert post_picture(client, content + bytes(LARGEST_BODY)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it is no picture"),
+        (b"this is text, whatever its name says", "it is no picture"),
+        (file_of((300, 200), "red")[:120], "truncated"),
+        (bomb(100_000), "meant to exhaust the memory"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "it is no picture"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_one_line(client, content, message):
+    refused = complaints(post_picture(client, content))
+    assert list(refused) == ["picture"]
+    assert message in refused["picture"]
+    assert "\n" not in refused["picture"]
+
+
+def test_a_picture_is_neither_too_large_nor_sent_by_another_site(client, monkeypatch):
+    monkeypatch.setattr(server, "LARGEST_FILE", 1000)
+    assert post_picture(client, bytes(1001)).status_code == 413
+    refused = complaints(post_picture(client, file_of((9, 9), "red"), "text/plain"))
+    assert refused == {"picture": "takes application/octet-stream"}
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch", "options"])

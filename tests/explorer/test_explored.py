@@ -132,9 +132,16 @@ def test_encoding_gives_the_models_posterior_and_bound(run_of):
     assert found["reconstruction"] == pytest.approx(draw.log_px.mean().item(), abs=error)
 
 
-@pytest.mark.parametrize("data", ["binarization=static", "binarization=none"])
-def test_a_test_image_lies_on_its_dot_and_the_others_nearest_to_it_are_named(run_of, data):
-    run = run_of("latent_dim=5", f"data.{data}")
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        ("data.binarization=static",),
+        ("data.binarization=none",),
+        ("data.binarization=none", "likelihood=normal"),
+    ],
+)
+def test_a_test_image_lies_on_its_dot_and_the_others_nearest_to_it_are_named(run_of, pixels):
+    run = run_of("latent_dim=5", *pixels)
     found = run.encode(pixels_of(run, 3))
     torch.testing.assert_close(torch.tensor(found["mean"]), run.means[3])
     distance = (run.means - run.means[3]).norm(dim=1)

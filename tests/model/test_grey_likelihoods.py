@@ -157,18 +157,44 @@ def test_discretized_logistic_stays_finite_whatever_the_decoder_says(log_scale):
     assert gradient_of(log_prob, [features]).isfinite().all()
 
 
-def test_discretized_logistic_refuses_binary_pixels():
-    with pytest.raises(ValueError, match="scores 256 grey levels, not binarised pixels"):
-        DiscretizedLogistic(log_scale_range=(-5.0, 0.0)).caveat("binary")
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        ("binary", "256 levels, not binarised pixels; use data.binarization=none"),
+        ("continuous", "256 levels, not levels with noise between them; use data.dequantize=false"),
+    ],
+)
+def test_discretized_logistic_refuses_what_is_not_of_256_levels(pixels, reason):
+    with pytest.raises(ValueError, match=reason):
+        DiscretizedLogistic(log_scale_range=(-5.0, 0.0)).caveat(pixels)
 
 
-@pytest.mark.parametrize("likelihood", [OptimalNormal(0.5), ContinuousBernoulli()])
-def test_a_density_warns_of_binary_pixels_but_has_a_value_there(likelihood):
-    assert likelihood.pixels == "grey"
-    assert "no upper limit" in likelihood.caveat("binary")
-    assert likelihood.suffix("binary") == ""
+@pytest.mark.parametrize(
+    "likelihood", [Normal(1.0, learned=False), OptimalNormal(0.5), ContinuousBernoulli()]
+)
+@pytest.mark.parametrize(
+    ("pixels", "remedy"), [("binary", "data.binarization=none"), ("grey", "data.dequantize=true")]
+)
+def test_a_density_warns_of_levels_but_has_a_value_there(likelihood, pixels, remedy):
+    assert likelihood.pixels == "continuous"
+    assert "no upper limit" in likelihood.caveat(pixels)
+    assert remedy in likelihood.caveat(pixels)
+    assert likelihood.suffix(pixels) == ""
 
 
-def test_only_the_discretized_logistic_has_probabilities_of_grey_pixels():
-    assert not DiscretizedLogistic.is_density
-    assert all(kind.is_density for kind in (Normal, OptimalNormal, ContinuousBernoulli))
+@pytest.mark.parametrize(
+    "density", [Normal(0.002, learned=False).double(), Normal(0.3, learned=False).double(),
+                ContinuousBernoulli()],
+)  # fmt: skip
+@pytest.mark.parametrize("feature", [-600.0, 0.2, 3.0])
+def test_a_density_of_noisy_bytes_is_a_lower_bound_of_the_probability_of_bytes(density, feature):
+    p = density(torch.full((1, 1, 1), feature, dtype=torch.float64))
+    noise, weights = unit_interval(100)
+    x = (torch.arange(256, dtype=torch.float64)[:, None] + noise) / 256
+    log_p = p.log_prob(x[..., None, None, None])
+    bound = (log_p * weights).sum(1) - math.log(256)
+    log_probability = (log_p + weights.log()).logsumexp(1) - math.log(256)
+    assert (bound <= log_probability + 1e-9).all()
+    assert log_probability.logsumexp(0) <= 1e-9  # so that black alone cannot be boundless
+    if isinstance(density, ContinuousBernoulli):  # which has nothing outside of [0, 1]
+        assert log_probability.logsumexp(0) == pytest.approx(0, abs=1e-9)

@@ -16,6 +16,7 @@ from vae_lab.model.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
     DiscretizedLogistic,
+    DiscretizedLogisticMixture,
     Normal,
     OptimalNormal,
 )
@@ -30,6 +31,7 @@ LIKELIHOODS = [
     OptimalNormal(momentum=0.1).eval(),
     ContinuousBernoulli(),
     DiscretizedLogistic(log_scale_range=(-5.0, 0.0)),
+    DiscretizedLogisticMixture(components=3, log_scale_range=(-5.0, 0.0)),
 ]
 
 
@@ -42,7 +44,7 @@ def features_for(likelihood, *shape):
     """Return what a decoder might deliver for images of ``shape``, (..., C, H, W)."""
     torch.manual_seed(0)
     *leading, channels, height, width = shape
-    return torch.randn(*leading, channels * likelihood.parameters_per_pixel, height, width)
+    return torch.randn(*leading, likelihood.num_features(channels), height, width)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 3), (2, 2, 2)])
@@ -120,15 +122,9 @@ def test_bernoulli_stays_finite_at_extreme_logits():
 
 def test_bernoulli_calls_the_score_of_grey_pixels_a_cross_entropy():
     assert Bernoulli.pixels == "binary"
-    assert "no log-likelihood" in Bernoulli().caveat("grey")
-    assert Bernoulli().suffix("grey") == "_bce"
-
-
-def test_normal_warns_of_binary_pixels_but_has_a_density_there():
-    likelihood = Normal(scale=1.0, learned=False)
-    assert likelihood.pixels == "grey"
-    assert "no upper limit" in likelihood.caveat("binary")
-    assert likelihood.suffix("binary") == ""
+    for pixels in ("grey", "continuous"):
+        assert "no log-likelihood" in Bernoulli().caveat(pixels)
+        assert Bernoulli().suffix(pixels) == "_bce"
 
 
 @pytest.mark.parametrize("scale", [0.1, 1])

@@ -54,6 +54,16 @@ def test_latent_scatter_is_a_picture_for_any_number_of_latents_and_codes(count, 
     assert_is_a_picture(plots.latent_scatter(torch.randn(count, dimensions), labels, "a title"))
 
 
+def test_more_amounts_than_colours_are_shades_in_their_order():
+    axes = Figure().add_subplot()
+    labels = torch.arange(36) % 12
+    names = [f"{0.5 * number}" for number in range(12)]
+    plots.draw_scatter(axes, torch.randn(36, 2), labels, names, ("", ""))
+    [points] = axes.collections
+    np.testing.assert_allclose(points.get_array(), 0.5 * labels.numpy())
+    assert not axes.texts
+
+
 @pytest.mark.parametrize(("count", "named"), [(1, False), (2, True), (24, True), (25, False)])
 def test_classes_are_named_where_one_can_tell_them_apart(count, named):
     axes = Figure().add_subplot()

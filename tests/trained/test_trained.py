@@ -71,10 +71,13 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code, loaded):
     assert done.stdout.split() == [b"False"]
 
 
-def test_a_run_with_grey_pixels_says_so(tmp_path):
-    overrides = (*SMALL, "likelihood=normal", "data.binarization=none")
+@pytest.mark.parametrize(
+    ("likelihood", "pixels"), [("normal", "continuous"), ("discretized_logistic", "grey")]
+)
+def test_a_run_says_what_its_pixels_are(tmp_path, likelihood, pixels):
+    overrides = (*SMALL, f"likelihood={likelihood}", "data.binarization=none")
     opened = vae_lab.load(write_run(tmp_path / "run", *overrides))
-    assert opened.pixels == "grey"
+    assert opened.pixels == pixels
 
 
 def test_a_damaged_configuration_is_refused(tmp_path):

@@ -1,6 +1,6 @@
 """Which images make up which batch, on which process, and from where an epoch goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from vae_lab.seeding import derived_seed
 
 Batch = tuple[Tensor, Tensor]
 LEAST = 2  # images of a last batch, on each process
+AHEAD = 8  # batches between the one that is delivered and the one that is announced
 
 
 class ImageTensors(Dataset[Batch]):
@@ -19,7 +20,12 @@ class ImageTensors(Dataset[Batch]):
     Args:
         images: bytes, (N, C, H, W).
         labels: integers, (N,).
+
+    Attributes:
+        stays_on_host: whether batches have to be made there.
     """
+
+    stays_on_host = False
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images = images
@@ -81,6 +87,7 @@ class GlobalBatches:
         batch_size: images per batch and process.
         rank: this process.
         world_size: number of processes.
+        announce: told the indices of each batch some batches before it is delivered; or None.
 
     Attributes:
         delivered: batches of the epoch so far.
@@ -90,13 +97,21 @@ class GlobalBatches:
         ValueError: if there are fewer images than processes.
     """
 
-    def __init__(self, sampler: EpochOrder, batch_size: int, rank: int, world_size: int) -> None:
+    def __init__(
+        self,
+        sampler: EpochOrder,
+        batch_size: int,
+        rank: int,
+        world_size: int,
+        announce: Callable[[Tensor], None] | None = None,
+    ) -> None:
         if sampler.length < world_size:
             raise ValueError(f"{sampler.length} images cannot be shared by {world_size} processes")
         self.sampler = sampler
         self.rank = rank
         self.world_size = world_size
         self.stride = batch_size * world_size
+        self._announce = announce
         self._start = (0, 0)
         self.delivered = 0
         self.device = torch.device("cpu")
@@ -115,10 +130,19 @@ class GlobalBatches:
         (epoch, start), self._start = self._start, (0, 0)
         first = start if epoch == self.sampler.epoch else 0
         self.delivered = first
+        announced = first
         for batch in range(first, len(self)):
-            end = (batch + 1) * self.stride if batch + 1 < len(self) else len(order)
+            if self._announce is not None:
+                until = min(batch + AHEAD, len(self))
+                for later in range(announced, until):
+                    self._announce(self._cut(order, later))
+                announced = until
             self.delivered = batch + 1
-            yield order[batch * self.stride + self.rank : end : self.world_size]
+            yield self._cut(order, batch)
+
+    def _cut(self, order: Tensor, batch: int) -> Tensor:
+        end = (batch + 1) * self.stride if batch + 1 < len(self) else len(order)
+        return order[batch * self.stride + self.rank : end : self.world_size]
 
 
 class ResumableLoader:

@@ -2,32 +2,53 @@
 
 import hashlib
 import json
+import logging
 import os
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from joblib import Parallel, cpu_count, delayed
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
-from vae_lab.data.folder import Picture
-from vae_lab.decoding import ColourError, Fit, Recipe, SizeError, decode, look_at
+from vae_lab.data.mapped import MappedImages
+from vae_lab.decoding import ColourError, Encoded, Fit, Recipe, SizeError, decode, look_at
 from vae_lab.files import write_atomically
 
 VERSION = 1  # of what is made of a picture
 AT_ONCE = 200  # pictures that a process decodes before it hands them over
 AHEAD = "4*n_jobs"  # such portions that may wait to be written
 FEW = 2000  # pictures that one process decodes before others have started
+NAMED = 3  # of the pictures that were left out
+SOON = 1.0  # seconds that one waits without a word
 Results = Generator[np.ndarray | str, None, None]
+
+logger = logging.getLogger(__name__)
+
+
+class Pictures(Protocol):
+    """Pictures that are not decoded yet, in their order.
+
+    Attributes:
+        root: where they lie, for messages.
+        identity: plain data that differ wherever the pictures do.
+        names: of the pictures, all different.
+    """
+
+    root: str
+    identity: Any
+    names: Sequence[str]
+
+    def __getitem__(self, part: slice) -> Sequence[Encoded]:
+        """Return some of the pictures, each as a file or as what such a file holds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,42 +73,51 @@ class Decoded:
     """Pictures as bytes.
 
     Attributes:
-        images: (N, C, H, W), mapped into memory from a file.
+        file: that holds them, (N, C, H, W).
         skipped: which were left out, by name, and why.
-        list_file: where that is written down.
     """
 
-    images: Tensor
+    file: MappedImages
     skipped: dict[str, str]
-    list_file: Path
 
 
-def decoded(root: Path, pictures: Sequence[Picture], order: Order, cache: Path) -> Decoded:
+def decoded(pictures: Pictures, order: Order, cache: Path) -> Decoded:
     """Return pictures as bytes, in their order; decode them if no process has done so before.
 
     Args:
-        root: the folder that the pictures lie in.
         pictures: which.
         order: what to make of them.
-        cache: the folder where bytes are kept, under a hash of names, sizes, times and ``order``.
+        cache: the folder where bytes are kept, under a hash of the pictures' identity and
+            ``order``.
 
     Raises:
         OSError: if ``cache`` cannot be written, such as on a full disk.
         ValueError: if a picture cannot be decoded, or ``order`` leaves open what to make of it.
     """
-    files = [(picture.name, picture.size, picture.modified) for picture in pictures]
     asked = (order.size, order.fit, order.channels, order.skips)
-    described = json.dumps([VERSION, str(root.resolve()), files, asked]).encode()
+    described = json.dumps([VERSION, *pictures.identity, asked]).encode()
     key = hashlib.sha256(described).hexdigest()[:24]
     data, description = cache / f"{key}.bytes", cache / f"{key}.json"
     with _writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"{key}.lock"):
+        with _alone(cache / f"{key}.lock"):
             if not (description.exists() and data.exists()):
-                _write(root, [picture.name for picture in pictures], order, data, description)
+                _write(pictures, order, data, description)
     content = json.loads(description.read_text(encoding="utf-8"))
-    images = np.memmap(data, np.uint8, mode="c", shape=tuple(content["shape"]))
-    return Decoded(torch.from_numpy(images), content["skipped"], description)
+    _tell(content["skipped"], len(pictures.names), description)
+    return Decoded(MappedImages(data, content["shape"]), content["skipped"])
+
+
+def _tell(skipped: Mapping[str, str], count: int, list_file: Path) -> None:
+    """Say which pictures were left out, if any were."""
+    if not skipped:
+        return
+    told = [f"{name} ({why})" for name, why in list(skipped.items())[:NAMED]]
+    others = " and others" if len(skipped) > NAMED else ""
+    logger.warning(
+        "%d of %d pictures were left out: %s%s; all are listed in %s",
+        len(skipped), count, ", ".join(told), others, list_file,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -98,38 +128,51 @@ def _writing(cache: Path) -> Iterator[None]:
         raise OSError(f"data.cache={cache} cannot be written: {error}") from error
 
 
-def _write(root: Path, names: Sequence[str], order: Order, data: Path, description: Path) -> None:
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Keep other processes out; say so if this one has to wait."""
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=SOON)
+    except Timeout:
+        logger.warning("another run decodes these pictures; this one goes on when it has done so")
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _write(pictures: Pictures, order: Order, data: Path, description: Path) -> None:
     """Decode all pictures into a file aside; the description comes last and says it is whole."""
     aside = data.with_suffix(".part")
     try:
         with aside.open("wb") as file:
-            recipe, skipped = _decode_into(file, root, names, order)
+            recipe, skipped = _decode_into(file, pictures, order)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(data)
     finally:
         aside.unlink(missing_ok=True)
-    shape = (len(names) - len(skipped), recipe.channels, *recipe.size)
-    content = {"root": str(root), "shape": shape, "skipped": skipped}
+    shape = (len(pictures.names) - len(skipped), recipe.channels, *recipe.size)
+    content = {"root": pictures.root, "shape": shape, "skipped": skipped}
     write_atomically(description, json.dumps(content, indent=2))
 
 
-def _decode_into(
-    file: BinaryIO, root: Path, names: Sequence[str], order: Order
-) -> tuple[Recipe, dict[str, str]]:
+def _decode_into(file: BinaryIO, pictures: Pictures, order: Order) -> tuple[Recipe, dict[str, str]]:
     """Write the bytes of all pictures; return what was made of them, and what was left out."""
-    recipe = _recipe(root, names, order)
+    recipe = _recipe(pictures, order)
     while True:
         skipped = {}
         try:
-            with closing(_results(root, names, recipe)) as results:
-                for name, result in zip(names, results, strict=True):
+            with closing(_results(pictures, recipe)) as results:
+                for name, result in zip(pictures.names, results, strict=True):
                     if not isinstance(result, str):
                         file.write(result.tobytes())
                     elif order.skips:
                         skipped[name] = result
                     else:
-                        raise ValueError(_unreadable(root / name, result))
+                        raise ValueError(_unreadable(pictures, name, result))
         except ColourError:  # so far all were grey
             recipe = replace(recipe, channels=3)
             file.seek(0)
@@ -144,14 +187,14 @@ def _decode_into(
             return recipe, skipped
 
 
-def _recipe(root: Path, names: Sequence[str], order: Order) -> Recipe:
+def _recipe(pictures: Pictures, order: Order) -> Recipe:
     """Return what to make of the pictures, which the first that can be read decides."""
-    for name in names:
-        found = look_at(root / name)
+    for number, name in enumerate(pictures.names):
+        found = look_at(pictures[number : number + 1][0])
         if isinstance(found, str):
             if order.skips:
                 continue
-            raise ValueError(_unreadable(root / name, found))
+            raise ValueError(_unreadable(pictures, name, found))
         size, channels = found
         return Recipe(
             size=order.size or size,
@@ -159,27 +202,30 @@ def _recipe(root: Path, names: Sequence[str], order: Order) -> Recipe:
             fit=order.fit if order.size else None,
             greys=order.channels is not None,
         )
-    raise ValueError(f"data.root={root}: none of {len(names)} pictures can be read")
-
-
-def _unreadable(path: Path, reason: str) -> str:
-    return (
-        f"data.root: {path} cannot be read: {reason}; data.on_error=skip leaves out what cannot "
-        "be read"
+    raise ValueError(
+        f"data.root={pictures.root}: none of {len(pictures.names)} pictures can be read"
     )
 
 
-def _results(root: Path, names: Sequence[str], recipe: Recipe) -> Results:
+def _unreadable(pictures: Pictures, name: str, reason: str) -> str:
+    return (
+        f"data.root: {pictures.root}/{name} cannot be read: {reason}; data.on_error=skip leaves "
+        "out what cannot be read"
+    )
+
+
+def _results(pictures: Pictures, recipe: Recipe) -> Results:
     """Yield what becomes of each picture, in order, and show how far it is."""
     console = Console(stderr=True)
-    paths = [root / name for name in names]
-    chunks = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)]
-    processes = max(1, min(cpu_count(), len(paths) // FEW))
+    count = len(pictures.names)
+    starts = range(0, count, AT_ONCE)
+    chunks = (pictures[start : start + AT_ONCE] for start in starts)
+    processes = max(1, min(cpu_count(), count // FEW))
     # its processes load neither the program nor torch, but the module of ``decode``
     parallel = Parallel(processes, return_as="generator", pre_dispatch=AHEAD)
     decoded_chunks: Any = parallel(delayed(decode)(chunk, recipe) for chunk in chunks)
     shown = track(
-        decoded_chunks, "decoding", len(chunks), console=console, transient=True,
+        decoded_chunks, "decoding", len(starts), console=console, transient=True,
         disable=not console.is_terminal,
     )  # fmt: skip
     try:

@@ -14,7 +14,8 @@ and a file in a folder ``data`` of the configuration that names it and its argum
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -24,13 +25,16 @@ from torch import Tensor
 from vae_lab.checks import Seed, Size, Whole, checked
 from vae_lab.data.batches import Batch, EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
 from vae_lab.data.binarization import Binarization, binarize_once, sample, to_float
-from vae_lab.data.placement import free_bytes, loader_on
+from vae_lab.data.dequantization import DequantizedTensors, dequantize, dequantize_once
+from vae_lab.data.mapped import MappedImages
+from vae_lab.data.placement import fits_on, loader_on
+from vae_lab.decoding import Fit
 from vae_lab.model.likelihoods import Pixels
 
 Split = Literal["train", "val", "test"]
 
-# Seeds of the one-time samples: fixed, so that every run is scored on the same binary images.
-BINARIZATION_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
+# Seeds of what is sampled once: fixed, so that every run is scored on the same images.
+ONE_TIME_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
 CHANNELS = (1, 3)  # grey, and red, green, blue
 PIXELS_ON_GPU = 2**21  # of a batch of validation or testing
 AT_ONCE = 1000  # images, where all of them may not fit into memory
@@ -55,12 +59,18 @@ class ImageDataModule(pl.LightningDataModule):
         seed: of the order of the training images.
         eval_batch_size: images per batch and process of validation and testing, whose metrics are
             means over images; None for as many as in training, on a GPU for as many as suit it.
+        dequantize: whether levels that are not binarised get noise between them, for likelihoods
+            that are densities: in training anew at every use, else once.
 
     Attributes:
         name: of the data set, as results state it; that of the class unless a source has another.
         class_names: what the labels 0, 1, … are called in pictures.
+        factor_names: what the factors of variation are called, where they are known; most sources
+            have none.
         is_mnist: whether these are MNIST's digits; the features of the classifier that ships
             compare samples with these alone.
+        fit: how a picture of another shape becomes an image of this one.
+        mapped: the file that images lie in, if it is too large to stay in memory.
         splits: the images and labels that ``setup`` has read; images are bytes (N, C, H, W).
 
     Raises:
@@ -68,7 +78,10 @@ class ImageDataModule(pl.LightningDataModule):
     """
 
     class_names: Sequence[str]
+    factor_names: Sequence[str] = ()
     is_mnist = False
+    fit: Fit = "crop"
+    mapped: MappedImages | None = None
 
     def __init__(
         self,
@@ -79,6 +92,7 @@ class ImageDataModule(pl.LightningDataModule):
         binarization: Binarization,
         seed: Seed,
         eval_batch_size: Size | None = None,
+        dequantize: bool = False,
     ) -> None:
         super().__init__()
         if len(image_shape) != 3 or image_shape[0] not in CHANNELS:  # noqa: PLR2004
@@ -92,6 +106,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.binarization = Binarization(binarization)
         self.seed = seed
         self.eval_batch_size = eval_batch_size
+        self.dequantize = dequantize
         self.splits: dict[Split, ImageTensors] = {}
 
     def read(self, train: bool) -> Batch:
@@ -102,10 +117,20 @@ class ImageDataModule(pl.LightningDataModule):
         """
         raise NotImplementedError
 
+    def read_factors(self, train: bool) -> Tensor:
+        """Return the factors of variation of the images that ``read`` returns.
+
+        Returns:
+            Integers (N, F), which count the values of each of ``factor_names`` from 0.
+        """
+        return torch.zeros(len(self.read(train)[0]), 0, dtype=torch.int64)
+
     @property
     def pixels(self) -> Pixels:
-        """Whether batches hold black and white pixels alone, or grey ones (of each colour)."""
-        return "grey" if self.binarization is Binarization.NONE else "binary"
+        """Whether batches hold black and white, 256 levels (of each colour), or what is between."""
+        if self.binarization is not Binarization.NONE:
+            return "binary"
+        return "continuous" if self.dequantize else "grey"
 
     @property
     def validates(self) -> bool:
@@ -136,11 +161,9 @@ class ImageDataModule(pl.LightningDataModule):
             if self.binarization is not Binarization.DYNAMIC:
                 train = self._binarize(train, "train")
             self.splits["train"] = ImageTensors(train, labels[:count])
-            val = self._binarize(images[count:], "val")
-            self.splits["val"] = ImageTensors(val, labels[count:])
+            self.splits["val"] = self._scored(images[count:], labels[count:], "val")
         if stage == "test" and "test" not in self.splits:
-            images, labels = self._checked(train=False)
-            self.splits["test"] = ImageTensors(self._binarize(images, "test"), labels)
+            self.splits["test"] = self._scored(*self._checked(train=False), "test")
 
     def train_dataloader(self) -> ResumableLoader:
         """Return shuffled batches of the training images; the same few to overfit."""
@@ -158,10 +181,16 @@ class ImageDataModule(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Map bytes to [0, 1], on the device; sample training images if that is done anew."""
         images, labels = batch
-        return self.training_images(images) if self._is_training() else to_float(images), labels
+        if images.is_floating_point():  # with noise that was sampled once
+            return batch
+        if self._is_training() or self.pixels == "continuous":
+            return self.training_images(images), labels
+        return to_float(images), labels
 
     def training_images(self, images: Tensor) -> Tensor:
-        """Map bytes to [0, 1]; sample them if that is done anew at every use."""
+        """Map bytes to [0, 1]; sample what is sampled anew at every use."""
+        if self.pixels == "continuous":
+            return dequantize(images)
         return sample(images) if self.binarization is Binarization.DYNAMIC else to_float(images)
 
     def examples(self, count: int) -> Batch:
@@ -173,21 +202,48 @@ class ImageDataModule(pl.LightningDataModule):
         return self.images(split, count), self.splits[split].labels[:count]
 
     def images(self, split: Split, count: int) -> Tensor:
-        """Return the first ``count`` images of a split, binarised once, float32 (N, C, H, W)."""
+        """Return the first ``count`` images of a split, sampled once, float32 (N, C, H, W)."""
         images = self.splits[split].images[:count]
+        if self.pixels == "continuous":
+            return self._dequantize(images, split)
         return to_float(self._binarize(images, split) if split == "train" else images)
 
+    def in_parts(self, split: Split) -> Iterator[Tensor]:
+        """Yield all images of a split as ``images`` does, at most 1000 at once."""
+        images = self.splits[split].images
+        if self.pixels == "continuous":
+            for number, part in enumerate(self._parts(images)):
+                yield self._dequantize(part, split, first=number * AT_ONCE)
+            return
+        yield from map(
+            to_float, self._parts(self._binarize(images, split) if split == "train" else images)
+        )
+
     def originals(self, split: Split) -> Tensor:
-        """Return the images of a split before binarisation, float32 (N, C, H, W)."""
+        """Return the images of a split without anything random, float32 (N, C, H, W)."""
         images, _ = self._checked(train=split != "test")
-        start = len(images) - self.val_size
+        return to_float(self._part(images, split))
+
+    def factors(self, split: Split) -> Tensor:
+        """Return the factors of variation of a split, (N, F); F is 0 where none are known."""
+        return self._part(self.read_factors(train=split != "test"), split)
+
+    def _parts(self, images: Tensor) -> Iterator[Tensor]:
+        for part in images.split(AT_ONCE):
+            yield part
+            if self.mapped is not None:
+                self.mapped.give_back()
+
+    def _part(self, values: Tensor, split: Split) -> Tensor:
+        """Return what belongs to a split of what was read, for training or else for testing."""
+        start = len(values) - self.val_size
         part = {"train": slice(start), "val": slice(start, None), "test": slice(None)}[split]
-        return to_float(images[part])
+        return values[part]
 
     def fingerprint(self) -> str:
         """Return a short hash of the training images, for the run's summary."""
         digest = hashlib.sha256()
-        for images in self.splits["train"].images.split(AT_ONCE):
+        for images in self._parts(self.splits["train"].images):
             digest.update(images.numpy().tobytes())
         return digest.hexdigest()[:16]
 
@@ -242,8 +298,17 @@ class ImageDataModule(pl.LightningDataModule):
             )
         return images, labels
 
+    def _scored(self, images: Tensor, labels: Tensor, split: Split) -> ImageTensors:
+        """Return images for scoring, with all that is random about them sampled once."""
+        if self.pixels == "continuous":
+            return DequantizedTensors(images, labels, ONE_TIME_SEEDS[split])
+        return ImageTensors(self._binarize(images, split), labels)
+
+    def _dequantize(self, images: Tensor, split: Split, first: int = 0) -> Tensor:
+        return dequantize_once(images, first + torch.arange(len(images)), ONE_TIME_SEEDS[split])
+
     def _binarize(self, images: Tensor, split: Split) -> Tensor:
-        return binarize_once(images, self.binarization, BINARIZATION_SEEDS[split])
+        return binarize_once(images, self.binarization, ONE_TIME_SEEDS[split])
 
     def _loader(self, split: Split, shuffle: bool) -> ResumableLoader:
         data = self.splits[split]
@@ -251,5 +316,8 @@ class ImageDataModule(pl.LightningDataModule):
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         order = EpochOrder(len(data), shuffle, self.seed)
         size = (self.images_per_process if split == "train" else self.images_scored)(world_size)
-        batches = GlobalBatches(order, size, rank, world_size)
-        return loader_on(self._device, data, batches, free_bytes(self._device))
+        device, is_resident = self._device, fits_on(self._device, data)
+        mapped = None if is_resident else self.mapped
+        announce = partial(mapped.announce, data.images) if mapped else None
+        batches = GlobalBatches(order, size, rank, world_size, announce)
+        return loader_on(device, data, batches, is_resident)

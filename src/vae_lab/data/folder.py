@@ -41,6 +41,26 @@ class Picture:
         return int.from_bytes(digest[:8]) / 2**64
 
 
+class FilesInFolder:
+    """The pictures in a folder as they are decoded.
+
+    Args:
+        root: the folder.
+        pictures: which, in their order.
+    """
+
+    def __init__(self, root: Path, pictures: Sequence[Picture]) -> None:
+        self._root = root
+        self.root = str(root)
+        files = [(picture.name, picture.size, picture.modified) for picture in pictures]
+        self.identity = [str(root.resolve()), files]
+        self.names: Sequence[str] = [picture.name for picture in pictures]
+
+    def __getitem__(self, part: slice) -> list[Path]:
+        """Return the files of some of them."""
+        return [self._root / name for name in self.names[part]]
+
+
 def pictures_in(root: Path) -> list[Picture]:
     """Return the pictures below ``root``, in the order of their file names.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.batches import LEAST, Batch
 from vae_lab.data.contract import ImageDataModule, Split
+from vae_lab.data.mapped import MappedImages
 
 UNLABELLED = ("image",)  # the one class of images without labels
 FEWEST = LEAST + 2  # two to train on, one to validate, one to test
@@ -30,6 +31,9 @@ class Found:
         class_names: what the labels are called.
         val: how many images are for validation.
         test: how many are for testing.
+        factors: of variation, (N, F), counting the values of each from 0; None without any.
+        factor_names: what the factors are called.
+        file: that the images lie in, if they are mapped into memory.
     """
 
     images: Tensor
@@ -37,6 +41,9 @@ class Found:
     class_names: Sequence[str]
     val: int
     test: int
+    factors: Tensor | None = None
+    factor_names: Sequence[str] = ()
+    file: MappedImages | None = None
 
 
 @checked
@@ -74,12 +81,24 @@ class FoundDataModule(ImageDataModule):
         self.found = found
         self.name = name
         self.class_names = found.class_names
+        self.factor_names = found.factor_names
+        if found.file is not None and found.file.is_large:
+            self.mapped = found.file
 
     def read(self, train: bool) -> Batch:
         """Return the images to train on and for validation, or those to test on."""
-        start = len(self.found.images) - self.found.test
-        part = slice(start) if train else slice(start, None)
+        part = self._where(train)
         return self.found.images[part], self.found.labels[part]
+
+    def read_factors(self, train: bool) -> Tensor:
+        """Return the factors of the same images."""
+        if self.found.factors is None:
+            return super().read_factors(train)
+        return self.found.factors[self._where(train)]
+
+    def _where(self, train: bool) -> slice:
+        start = len(self.found.images) - self.found.test
+        return slice(start) if train else slice(start, None)
 
 
 def tenth(count: int) -> int:

@@ -1,6 +1,5 @@
 """A folder of pictures of one's own."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -9,15 +8,12 @@ import torch
 
 from vae_lab.checks import Shape, Whole, at_least, at_most, checked
 from vae_lab.data.cache import Order, decoded
-from vae_lab.data.folder import divided, pictures_in
+from vae_lab.data.folder import FilesInFolder, divided, pictures_in
 from vae_lab.data.found import UNLABELLED, Found, FoundDataModule
 from vae_lab.decoding import Fit
 
 Side = Annotated[int, at_least(8), at_most(4096)]
 ImageSize = Union[Side, tuple[Side, Side], None]  # noqa: UP007 - pyright knows no | of Annotated
-NAMED = 3  # of the pictures that were left out
-
-logger = logging.getLogger(__name__)
 
 
 @checked
@@ -60,13 +56,15 @@ class ImagesDataModule(FoundDataModule):
     ) -> None:
         if root is None:
             raise ValueError("data.root must name the folder: data.root=~/pictures")
-        order = Order(_size(image_size), fit, channels, skips=on_error == "skip")
+        order = Order(size_of(image_size), fit, channels, skips=on_error == "skip")
         folder = Path(root).expanduser()
         found = _find(folder, order, Path(cache).expanduser(), cuts_val=val_size is None)
         super().__init__(found, folder.resolve().name, image_shape, val_size, **options)
+        self.fit = fit
 
 
-def _size(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:
+def size_of(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:
+    """Return the (H, W) that one number or two ask for."""
     if image_size is None:
         return None
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
@@ -76,27 +74,19 @@ def _size(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:
 def _find(root: Path, order: Order, cache: Path, cuts_val: bool) -> Found:
     splits = divided(pictures_in(root), cuts_val)
     pictures = [*splits["train"], *splits["val"], *splits["test"]]
-    result = decoded(root, pictures, order, cache)
-    if result.skipped:
-        told = [f"{name} ({why})" for name, why in list(result.skipped.items())[:NAMED]]
-        logger.warning(
-            "%d of %d pictures were left out: %s%s; all are listed in %s",
-            len(result.skipped),
-            len(pictures),
-            ", ".join(told),
-            " and others" if len(result.skipped) > NAMED else "",
-            result.list_file,
-        )
+    result = decoded(FilesInFolder(root, pictures), order, cache)
     kept = [picture for picture in pictures if picture.name not in result.skipped]
     names = sorted({picture.class_name for picture in kept if picture.class_name is not None})
     numbers = {name: number for number, name in enumerate(names)} | {None: 0}
-    count = {
-        split: sum(picture.name not in result.skipped for picture in splits[split])
+    val, test = (
+        sum(picture.name not in result.skipped for picture in splits[split])
         for split in ("val", "test")
-    }
+    )
     return Found(
-        result.images,
+        result.file.images,
         torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64),
         names or UNLABELLED,
-        **count,
+        val,
+        test,
+        file=result.file,
     )

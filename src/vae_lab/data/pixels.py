@@ -41,7 +41,8 @@ def as_bytes(array: np.ndarray, name: str) -> np.ndarray:
             f"data.root: {name} must be bytes, or fractions in [0, 1], got whole numbers from "
             f"{low} to {high}; scale it"
         )
-    return array.astype(np.uint8) * WHITE if high <= 1 else array.astype(np.uint8, copy=False)
+    pixels = array.astype(np.uint8, copy=False)
+    return pixels * np.uint8(WHITE) if high <= 1 else pixels
 
 
 def channels_first(

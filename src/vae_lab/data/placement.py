@@ -57,8 +57,22 @@ class AheadLoader(ResumableLoader):
         return self.raw if self.delivers_raw else batch
 
 
+def fits_on(device: torch.device, data: ImageTensors, free: int | None = None) -> bool:
+    """Tell whether all images may lie in the memory of ``device``.
+
+    Args:
+        device: a GPU; anything else has no memory of its own.
+        data: the images.
+        free: bytes that are free there; None to ask.
+    """
+    if device.type != "cuda" or data.stays_on_host:
+        return False
+    free = torch.cuda.mem_get_info(device)[0] if free is None else free
+    return data.images.nbytes * SHARE < free
+
+
 def loader_on(
-    device: torch.device, data: ImageTensors, batches: GlobalBatches, free: int | None
+    device: torch.device, data: ImageTensors, batches: GlobalBatches, is_resident: bool
 ) -> ResumableLoader:
     """Return what delivers batches for ``device``.
 
@@ -66,20 +80,15 @@ def loader_on(
         device: where they are worked on.
         data: the images, on the host.
         batches: the indices of each batch.
-        free: bytes of memory that are free there; None to leave all on the host.
+        is_resident: whether all images lie on the device.
     """
-    if free is None:
-        return ResumableLoader(data, batches)
-    if data.images.nbytes * SHARE < free:
+    if is_resident:
         batches.device = device
         return ResumableLoader(data.on(device), batches)
+    if device.type != "cuda" or data.stays_on_host:
+        return ResumableLoader(data, batches)
     stream = torch.cuda.Stream(device)
     return AheadLoader(data, batches, lambda batch: _copy(batch, device, stream))
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """Return how much memory is free on a GPU; None on what has no memory of its own."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
 def _copy(batch: Batch, device: torch.device, stream: torch.cuda.Stream) -> Copy:

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from vae_lab.evaluation.activity import active_units
+from vae_lab.evaluation.codes import code_usage
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
+from vae_lab.model.code_posteriors import CodePosterior
 from vae_lab.model.contract import Draw, Model
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture
 from vae_lab.objectives import elbo_parts
@@ -21,6 +23,7 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
     * the rate's two terms, ``mutual_information`` I(x; z), at most log N, and ``aggregate_kl``
       = KL(q(z) ‖ p(z)) with q(z) = 1/N Σ_n q(z|x_n) (Hoffman & Johnson 2016), for one group of
       latents with a normal posterior;
+    * ``code_perplexity`` and ``dead_codes`` of discrete codes;
     * ``active_units`` (Burda et al. 2016) of the top group, ``reconstruction_mse`` at the posterior
       mean.
 
@@ -37,7 +40,8 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
     elbo, reconstruction, kl = (
         torch.cat([part[name] for part in parts]) for name in ("elbo", "reconstruction", "kl")
     )
-    active = active_units(torch.cat([model.encode(x).mean for x in batches]))
+    means = torch.cat([model.encode(x).mean for x in batches])
+    active = active_units(means, model.posterior.unit_width)
     figures = {
         "elbo": mean_over_images(elbo, "elbo", num_samples=1),
         "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),
@@ -45,7 +49,18 @@ def information(model: Model, images: Tensor) -> dict[str, Measurement]:
         "active_units": Measurement(float(active.sum()), f"of {len(active)}"),
         "reconstruction_mse": reconstruction_error(model, images),
     }
-    return figures | rate_terms(draws)
+    return figures | rate_terms(draws) | _usage(model, means)
+
+
+def _usage(model: Model, means: Tensor) -> dict[str, Measurement]:
+    """Return how many of its discrete codes a model uses; nothing for continuous latents."""
+    posterior = model.posterior
+    if not isinstance(posterior, CodePosterior):
+        return {}
+    # the value nearest to a unit's mean is its most probable one
+    usage = code_usage(posterior, means)
+    figures = {"code_perplexity": usage.perplexity, "dead_codes": float(usage.dead)}
+    return {name: Measurement.of(name, value) for name, value in figures.items()}
 
 
 @torch.no_grad()

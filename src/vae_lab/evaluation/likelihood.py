@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from vae_lab.model.contract import Drawable
+from vae_lab.model.likelihoods import Pixels
 
 MAX_PIXELS = 2**20  # decoded pixels held at once: 4 MiB a tensor in float32, which a cache can hold
+BITS_OF_A_BYTE = 8
 MAX_IMAGES = 128  # encoded together: few enough for many samples of each to be decoded together
 PIXELS_ON_GPU = 2**25  # 128 MiB a tensor in float32
 IMAGES_ON_GPU = 1024
@@ -73,6 +75,16 @@ def importance_sample(
     return ImportanceEstimate(log_sums - math.log(num_samples), effective)
 
 
-def bits_per_pixel(nats: Tensor, image_shape: Sequence[int]) -> Tensor:
-    """Return nats per image of shape (C, H, W) as bits per pixel and channel."""
-    return nats / (math.prod(image_shape) * math.log(2))
+def bits_per_pixel(nll: Tensor, image_shape: Sequence[int], pixels: Pixels) -> Tensor:
+    """Return what images of shape (C, H, W) cost in bits per pixel and channel.
+
+    Of continuous pixels −log p(x) is a density's, and nothing that images could cost. With 8 bits
+    more it is at least −log P(bytes), on average over the noise: see ``data/dequantization.py``.
+
+    Args:
+        nll: −log p(x), nats per image.
+        image_shape: (C, H, W).
+        pixels: what p is a distribution of.
+    """
+    bits = nll / (math.prod(image_shape) * math.log(2))
+    return bits + BITS_OF_A_BYTE if pixels == "continuous" else bits

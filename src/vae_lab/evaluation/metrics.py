@@ -98,7 +98,8 @@ METRICS = (
     ),
     Metric(
         name="nll_bpd",
-        meaning="the same in bits per pixel, where p(x) is a probability and not a density",
+        meaning="the same in bits per pixel and channel; of a density an upper bound of what the "
+        "levels of the pixels cost",
         splits=("test", "evaluation"),
         unit="bits/pixel",
         better="lower",
@@ -185,6 +186,21 @@ METRICS = (
         is_in_results=True,
     ),
     Metric(
+        name="code_perplexity",
+        meaning="exp of the entropy of how often the values of discrete codes are taken, at most "
+        "their number; the mean over units where each has values of its own",
+        splits=("val", "test", "evaluation"),
+        unit="",
+        report=("test",),
+    ),
+    Metric(
+        name="dead_codes",
+        meaning="values of discrete codes that no image takes",
+        splits=("val", "test", "evaluation"),
+        unit="",
+        report=("test",),
+    ),
+    Metric(
         name="reconstruction_mse",
         meaning="mean squared difference of x and E[x|z] at the posterior mean",
         splits=("test", "evaluation"),
@@ -206,6 +222,14 @@ METRICS = (
         unit=FRACTION,
         better="higher",
         is_in_results=True,
+    ),
+    Metric(
+        name="mig",
+        meaning="mutual information gap (Chen et al. 2018): how far each known factor of variation "
+        "has a latent dimension of its own; at most 1",
+        splits=("evaluation",),
+        unit=FRACTION,
+        better="higher",
     ),
     Metric(
         name="mnist_fid",
@@ -261,6 +285,12 @@ METRICS = (
         splits=EVERY_SPLIT,
         unit="",
         chart=Chart("objective", "beta", ("train",)),
+    ),
+    Metric(
+        name="temperature",
+        meaning="of relaxed codes at this epoch (`posterior=categorical`)",
+        splits=EVERY_SPLIT,
+        unit="",
     ),
     Metric(
         name="capacity",

@@ -1,6 +1,6 @@
 """Measures all that can be measured of a model on a split of its data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def measure(
             with_suffix(name, suffix): figure
             for name, figure in information(model, on_device).items()
         }
-        if model.likelihood.caveat(data.pixels) is None:
+        if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             estimate = importance_sample(
                 model, on_device, num_samples, lambda done: on_progress(done, len(images))
             )
@@ -49,7 +49,7 @@ def measure(
     if len(train.labels.unique()) == 1:  # there is nothing to tell apart
         return figures
     codes, train_codes = (
-        posterior_means(model, x, device) for x in (images, data.images("train", len(train)))
+        posterior_means(model, x, device) for x in (images.split(BATCH), data.in_parts("train"))
     )
     return figures | representation(train_codes, train.labels, codes, labels)
 
@@ -57,15 +57,17 @@ def measure(
 def likelihood_figures(
     estimate: ImportanceEstimate, num_samples: int, model: Model
 ) -> dict[str, Measurement]:
-    """Name what importance sampling found; bits per pixel only where x has a probability."""
+    """Name what importance sampling found."""
     nll = -estimate.log_px
-    values = {"nll": nll, "effective_sample_size": estimate.effective_sample_size}
-    if not model.likelihood.is_density:
-        values["nll_bpd"] = bits_per_pixel(nll, model.image_shape)
+    values = {
+        "nll": nll,
+        "effective_sample_size": estimate.effective_sample_size,
+        "nll_bpd": bits_per_pixel(nll, model.image_shape, model.likelihood.pixels),
+    }
     return {name: mean_over_images(value, name, num_samples) for name, value in values.items()}
 
 
 @torch.no_grad()
-def posterior_means(model: Model, images: Tensor, device: torch.device) -> Tensor:
-    """Return E[z|x] (N, D) on the CPU."""
-    return torch.cat([model.encode(x.to(device)).mean.cpu() for x in images.split(BATCH)])
+def posterior_means(model: Model, parts: Iterable[Tensor], device: torch.device) -> Tensor:
+    """Return E[z|x] of images that come in several parts, (N, D), on the CPU."""
+    return torch.cat([model.encode(x.to(device)).mean.cpu() for x in parts])

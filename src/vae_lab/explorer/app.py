@@ -1,19 +1,21 @@
-"""The explorer's server: a page, what it shows, and two questions that the page asks of models.
+"""The explorer's server: a page, what it shows, and what the page asks of models.
 
 ==========================================  ====================================================
 ``GET /``                                   the page
-``GET /api/explorer``                       the runs, and the classes
+``GET /api/explorer``                       the runs, the classes, and the largest file
 ``GET /api/runs/{run}/digits``              posterior means, float32, then classes, one byte each
 ``GET /api/runs/{run}/digits/{digit}``      a test image, one byte per pixel and channel
 ``GET /api/runs/{run}/frames/{frame}``      a frame of the film of learning, a PNG
 ``POST /api/runs/{run}/decode``             ``{"z": [[…], …]}`` → E[x|z], likewise
 ``POST /api/runs/{run}/encode``             ``{"pixels": "…"}`` → q(z|x), ELBO, neighbours
+``POST /api/runs/{run}/picture``            a picture's file → an image, likewise
 ==========================================  ====================================================
 
 Malformed input is answered with 422 and the field that is wrong.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,17 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from vae_lab.explorer.explored import ExploredRun, describe_classes
-from vae_lab.explorer.guards import LARGEST_BODY, BoundedBodies, ForbiddingHeaders
+from vae_lab.explorer.guards import (
+    LARGEST_BODY,
+    LARGEST_FILE,
+    BoundedBodies,
+    ForbiddingHeaders,
+)
 from vae_lab.explorer.messages import Latents, Picture
 
 PAGE = Path(__file__).with_name("static")
+PICTURE = re.compile(r"/api/runs/\d+/picture")
+BYTES = "application/octet-stream"
 MOST_COMPLAINTS = 10
 
 
@@ -43,7 +52,10 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
     """
     app = FastAPI(title="vae-lab explorer", openapi_url=None)
     largest_image = max(math.prod(run.model.image_shape) for run in explored)
-    app.add_middleware(BoundedBodies, largest=max(LARGEST_BODY, 2 * largest_image))  # in base64
+    largest_body = max(LARGEST_BODY, 2 * largest_image)  # in base64
+    app.add_middleware(
+        BoundedBodies, largest=lambda path: LARGEST_FILE if PICTURE.match(path) else largest_body
+    )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(ForbiddingHeaders)
     app.add_exception_handler(RequestValidationError, _name_the_field)
@@ -88,13 +100,23 @@ def create_app(explored: Sequence[ExploredRun], hosts: Sequence[str]) -> FastAPI
             raise _refusal(message, "pixels")
         return chosen.encode(picture.pixels)
 
+    @app.post("/api/runs/{run}/picture")
+    async def picture(run: int, request: Request) -> Response:
+        if request.headers.get("content-type") != BYTES:  # which no form of another site can send
+            raise _refusal(f"takes {BYTES}", "picture")
+        try:
+            return _binary(_choose(explored, run).read_picture(await request.body()))
+        except ValueError as error:
+            raise _refusal(str(error), "picture") from error
+
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 
 
 def describe(explored: Sequence[ExploredRun]) -> dict[str, Any]:
-    """Return the runs, and the names and colours of the classes, as JSON has it."""
-    return describe_classes(explored) | {"runs": [run.describe() for run in explored]}
+    """Return the runs, names and colours of the classes, and a limit, as JSON has it."""
+    runs = [run.describe() for run in explored]
+    return describe_classes(explored) | {"runs": runs, "largest_file": LARGEST_FILE}
 
 
 def _choose(things: Any, index: int) -> Any:  # noqa: ANN401
@@ -104,7 +126,7 @@ def _choose(things: Any, index: int) -> Any:  # noqa: ANN401
 
 
 def _binary(content: bytes) -> Response:
-    return Response(content, media_type="application/octet-stream")
+    return Response(content, media_type=BYTES)
 
 
 def _refusal(message: str, *field: str | int) -> RequestValidationError:

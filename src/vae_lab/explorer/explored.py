@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vae_lab.data.binarization import Binarization, binarize_once, to_float
+from vae_lab.data.dequantization import without_noise
+from vae_lab.decoding import Recipe, decode
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.explorer.axes import latent_axes
@@ -60,13 +62,19 @@ class ExploredRun:
                 f"{run_dir} is a {type(model).__name__} with several groups of latents; the "
                 "explorer shows models with one group, such as model=mlp or model=conv"
             )
+        if model.posterior.code_shape is not None:
+            raise ValueError(
+                f"{run_dir} has discrete codes, and the explorer moves through continuous latents; "
+                "see images/code_traversals.png, or scripts/generate.py --at"
+            )
         data = run.open_data("test")
-        images = data.images("test", DIGITS)
-        self._seen = to_bytes(images)
         self.model = model
         self.is_autoencoder = model.posterior.is_point_mass
         self.labels = data.splits["test"].labels[:DIGITS].to(torch.uint8)
         self.originals = to_bytes(data.originals("test")[:DIGITS])
+        self._pixels: Pixels = data.pixels
+        self._seen = to_bytes(data.images("test", DIGITS)) if self._is_binary else self.originals
+        images = self._presented(self._seen)
         with torch.no_grad():
             self.means = torch.cat([model.encode(x).mean for x in images.split(BATCH)]).float()
         if not self.means.isfinite().all():
@@ -74,7 +82,8 @@ class ExploredRun:
         self.class_names = list(data.class_names)
         self.frames = kept_frames(run)
         self._noun = "digit" if data.is_mnist else "image"
-        self._pixels: Pixels = data.pixels
+        _, height, width = model.image_shape
+        self._recipe = Recipe((height, width), model.image_shape[0], data.fit, greys=True)
         self._run_dir, self._trusted = run_dir, trusted
         self._name = str(run.description()["name"])
         self._rate = None if self.is_autoencoder else rate_per_dim(model, images)
@@ -103,7 +112,7 @@ class ExploredRun:
             "digits": len(self.means),
             "start": self.means.mean(0).tolist(),
             "elbo": None if self.is_autoencoder else "ELBO" + suffix.replace("_bce", " (BCE)"),
-            "binary": self._pixels == "binary",
+            "binary": self._is_binary,
             "importance": importance.tolist(),
             "importance_unit": "variance" if self._rate is None else "nats",
             "order": order,
@@ -121,8 +130,9 @@ class ExploredRun:
     def encode(self, pixels: bytes) -> dict[str, Any]:
         """Describe q(z|x) of one image, C·H·W bytes, and how well it is explained.
 
-        A test image is seen as the data present it, so that its mean is that of ``means``. Of other
-        images a model of binary pixels sees grey values of 128 and more as white, others as black.
+        A test image is seen as the data present it, so that its mean is that of ``means``, but for
+        noise between levels, which is left out. Of other images a model of binary pixels sees grey
+        values of 128 and more as white, others as black.
 
         Returns:
             ``mean`` (D,); ``covariance`` (D²,), row by row; ``image``, E[x|z] at the mean;
@@ -135,9 +145,9 @@ class ExploredRun:
         is_given = (self.originals == image).flatten(1).all(1)
         if is_given.any():
             image = self._seen[is_given][:1]
-        elif self._pixels == "binary":
+        elif self._is_binary:
             image = binarize_once(image, Binarization.THRESHOLD, NOISE_SEED)
-        x = to_float(image)
+        x = self._presented(image)
         q = self.model.encode(x)
         distance = (self.means - q.mean).norm(dim=1).masked_fill(is_given, torch.inf)
         others = len(distance) - int(is_given.sum())
@@ -156,6 +166,25 @@ class ExploredRun:
             draw = self.model.draw(x, ELBO_SAMPLES)
         parts = {name: nats.item() for name, nats in elbo_parts(draw).items()}
         return answer | parts | {"covariance": covariance(q, draw).flatten().tolist()}
+
+    def read_picture(self, content: bytes) -> bytes:
+        """Return C·H·W bytes for what a picture's file holds, brought to the shape of the images.
+
+        Raises:
+            ValueError: if it holds no picture, or one that is too large.
+        """
+        (pixels,) = decode([content], self._recipe)
+        if isinstance(pixels, str):
+            raise ValueError(pixels)
+        return pixels.tobytes()
+
+    @property
+    def _is_binary(self) -> bool:
+        return self._pixels == "binary"
+
+    def _presented(self, images: Tensor) -> Tensor:
+        """Map bytes to what the model was trained on, float32."""
+        return without_noise(images) if self._pixels == "continuous" else to_float(images)
 
 
 def describe_classes(explored: Sequence[ExploredRun]) -> dict[str, list[str]]:

@@ -1,10 +1,13 @@
 """Layers around the explorer: a limit on request bodies, and headers that restrict browsers."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 64 * 1024  # bytes, unless an image needs more
+LARGEST_FILE = 32 * 2**20  # bytes of a picture
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -26,10 +29,10 @@ class BoundedBodies:
 
     Args:
         app: what a request is passed on to.
-        largest: bytes that are read.
+        largest: path → bytes that are read.
     """
 
-    def __init__(self, app: ASGIApp, largest: int) -> None:
+    def __init__(self, app: ASGIApp, largest: Callable[[str], int]) -> None:
         self.app = app
         self.largest = largest
 
@@ -39,14 +42,15 @@ class BoundedBodies:
             await self.app(scope, receive, send)
             return
         body, is_complete = bytearray(), False
+        largest = self.largest(scope["path"])
         while not is_complete:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
             is_complete = not message.get("more_body", False)
-            if len(body) > self.largest:
-                refusal = PlainTextResponse(f"at most {self.largest} bytes are read\n", 413)
+            if len(body) > largest:
+                refusal = PlainTextResponse(f"at most {largest} bytes are read\n", 413)
                 await refusal(scope, receive, send)
                 return
         waiting: list[Message] = [{"type": "http.request", "body": bytes(body)}]

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ from vae_lab.explorer.axes import PLANE
 from vae_lab.explorer.explored import ExploredRun, describe_classes
 
 PAGE = Path(__file__).with_name("static")
-SIZE = 41  # points decoded per axis
+SIZE = 41  # points decoded per axis, of images of up to 28 × 28 pixels
+LEAST_SIZE = 11
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
@@ -74,38 +76,45 @@ def bundle(name: str, known: set[str] | None = None) -> list[str]:
 def embed(run: ExploredRun) -> dict[str, Any]:
     """Return what the page needs of a run: its description, its digits, and its plane decoded."""
     info = run.describe() | {"frames": []}  # each is as large as the whole page
+    size = points_per_axis(run)
     digits = run.means.numpy().tobytes() + run.labels.numpy().tobytes()
     return {
         "info": info,
         "digits": base64.b64encode(digits).decode(),
-        "size": SIZE,
-        "mosaic": mosaic(run, info["axes"][:PLANE]),
+        "size": size,
+        "mosaic": mosaic(run, info["axes"][:PLANE], size),
     }
 
 
-def mosaic(run: ExploredRun, axes: list[dict[str, Any]]) -> str:
+def points_per_axis(run: ExploredRun) -> int:
+    """Return how many points to decode, fewer of larger images, so that the page stays small."""
+    _, height, width = run.model.image_shape
+    return max(LEAST_SIZE, min(SIZE, round(SIZE * 28 / math.sqrt(height * width))))
+
+
+def mosaic(run: ExploredRun, axes: list[dict[str, Any]], size: int) -> str:
     """Return the plane of ``axes`` decoded on a grid, as the URL of a PNG."""
-    tiles = run.decode(latents_on(run, axes))
-    images = make_grid(tiles, nrow=SIZE, padding=0)  # three channels, whatever the tiles have
+    tiles = run.decode(latents_on(run, axes, size))
+    images = make_grid(tiles, nrow=size, padding=0)  # three channels, whatever the tiles have
     shown = images[0] if tiles.shape[1] == 1 else images.permute(1, 2, 0)
     buffer = io.BytesIO()
     Image.fromarray(shown.contiguous().numpy()).save(buffer, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def latents_on(run: ExploredRun, axes: list[dict[str, Any]]) -> Tensor:
-    """Return the latents of the grid, (SIZE², D), row by row from the top left.
+def latents_on(run: ExploredRun, axes: list[dict[str, Any]], size: int) -> Tensor:
+    """Return the latents of the grid, (size², D), row by row from the top left.
 
     They lie on the plane of the orthonormal ``axes`` that runs through the mean of all codes.
     """
     directions = torch.tensor([axis["direction"] for axis in axes])
     mean = run.means.mean(0)
     steps = [
-        torch.linspace(axis["range"][0], axis["range"][1], SIZE) + axis["offset"] - mean @ direction
+        torch.linspace(axis["range"][0], axis["range"][1], size) + axis["offset"] - mean @ direction
         for axis, direction in zip(axes, directions, strict=True)
     ]
     if len(steps) == 1:
-        steps.append(torch.zeros(SIZE))
+        steps.append(torch.zeros(size))
     second, first = torch.meshgrid(steps[1].flip(0), steps[0], indexing="ij")
     weights = torch.stack([first, second], -1).reshape(-1, PLANE)[:, : len(axes)]
     return mean + weights @ directions

@@ -28,7 +28,7 @@ class Draw:
         kl_per_unit: KL(q(z|x) ‖ p(z)) in the smallest parts that are known, (B, U). With a closed
             form a unit is a latent dimension, or a channel of a group below the top, given the
             groups above and averaged over the samples; without one it is a whole group, the mean of
-            log q(z|x) − log p(z) over the samples.
+            log q(z|x) − log p(z) over the samples. Of discrete codes a unit is one symbol.
         has_kl_per_dim: whether the first D units are the latent dimensions (of the top group).
         z: the latents, (K, B, D), those of all groups side by side.
         q: q(z|x), batch (B,), event (D,); None where the latents have several groups.
@@ -81,7 +81,7 @@ class Model(nn.Module):
 
     Attributes:
         image_shape: (C, H, W).
-        latent_dim: D; of several groups of latents, that of the top.
+        latent_dim: D, how many numbers z has; of several groups of latents, that of the top.
         num_groups: how many groups of latents there are; above 1, ``encode`` and ``decode`` speak
             of the top group, and those below take the means of their priors.
         posterior: parameters → q(z|x), of the top group.

@@ -143,13 +143,16 @@ class LadderVAE(Model):
                 "model.latent_channels needs one number for each of model.channels but the last, "
                 f"got {list(latent_channels)} for {list(channels)}"
             )
+        if posterior.code_shape is not None:
+            raise ValueError("model=ladder has no discrete codes; take a flat model: model=mlp")
+        prior.bind(posterior)
         depth, height, width = self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         shapes = []
         for count in channels:
             height, width = (height + 1) // 2, (width + 1) // 2
             shapes.append((count, height, width))
-        features = (depth * likelihood.parameters_per_pixel, *self.image_shape[1:])
+        features = (likelihood.num_features(depth), *self.image_shape[1:])
         self.ups = nn.ModuleList(
             up(in_shape=fine, out_shape=coarse)
             for fine, coarse in pairwise([self.image_shape, *shapes])

@@ -6,7 +6,8 @@ To add one, write a subclass of ``Likelihood``, here or in a file of its own, an
     # @package model.likelihood
     _target_: vae_lab.model.<file>.<Class>
 
-``likelihood=<name>`` then selects it.
+``likelihood=<name>`` then selects it. A density needs continuous pixels, and asks for them: see
+``conf/likelihood/normal.yaml``.
 """
 
 import math
@@ -17,16 +18,27 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 from torch.distributions import Normal as NormalDistribution
 
-from vae_lab.checks import Limits, Positive, PositiveShare, checked
+from vae_lab.checks import Limits, Positive, PositiveShare, Size, checked
 from vae_lab.model.distributions import (
     IMAGE_DIMS,
     BernoulliImage,
     ContinuousBernoulliImage,
     DiscretizedLogisticImage,
     FittedNormal,
+    LogisticMixtureImage,
 )
 
-Pixels = Literal["binary", "grey"]
+# Black and white; 256 levels of grey or of each colour; the same made continuous by noise.
+Pixels = Literal["binary", "grey", "continuous"]
+# Where a density can be as high as one likes, and what to do about it.
+BOUNDLESS = {
+    "binary": ("binarised pixels", "data.binarization=none"),
+    "grey": ("pixels of 256 levels", "data.dequantize=true"),
+}
+NOT_LEVELS = {
+    "binary": ("binarised pixels", "data.binarization=none"),
+    "continuous": ("levels with noise between them", "data.dequantize=false"),
+}
 LEAST_VARIANCE = math.exp(-12.0)  # log σ of −6
 
 
@@ -38,18 +50,18 @@ class Likelihood(nn.Module):
 
     Attributes:
         pixels: the data under which ``log_prob`` is the logarithm of a probability (density).
-        parameters_per_pixel: how many features the decoder delivers per pixel and channel.
-        is_density: whether ``log_prob`` is that of a density, not of a probability.
         shares_statistics: whether, in training, an image's ``log_prob`` depends on others.
     """
 
     pixels: Pixels
-    parameters_per_pixel = 1
-    is_density = True
     shares_statistics = False
 
+    def num_features(self, channels: int) -> int:
+        """Return how many features per pixel the decoder delivers for images of C channels."""
+        return channels
+
     def forward(self, features: Tensor) -> Distribution:
-        """Map features (..., C · parameters_per_pixel, H, W) to p(x|z): event (C, H, W)."""
+        """Map features (..., ``num_features(C)``, H, W) to p(x|z): event (C, H, W)."""
         raise NotImplementedError
 
     def caveat(self, pixels: Pixels) -> str | None:
@@ -60,9 +72,10 @@ class Likelihood(nn.Module):
         """
         if pixels == self.pixels:
             return None
+        kind, key = BOUNDLESS[pixels]
         return (
-            "this likelihood is a density, which has no upper limit on binarised pixels; use "
-            "data.binarization=none"
+            f"this likelihood is a density, which has no upper limit on {kind}: its elbo says "
+            f"little, and no nll is reported; use {key}"
         )
 
     def suffix(self, pixels: Pixels) -> str:
@@ -77,7 +90,6 @@ class Bernoulli(Likelihood):
     """
 
     pixels = "binary"
-    is_density = False
 
     def forward(self, features: Tensor) -> BernoulliImage:
         """Map logits (..., C, H, W) to p(x|z)."""
@@ -110,7 +122,7 @@ class Normal(Likelihood):
         ValueError: if ``scale`` is not positive.
     """
 
-    pixels = "grey"
+    pixels = "continuous"
 
     def __init__(self, scale: Positive, learned: bool) -> None:
         super().__init__()
@@ -139,7 +151,7 @@ class OptimalNormal(Likelihood):
         ValueError: if ``momentum`` is outside its range.
     """
 
-    pixels = "grey"
+    pixels = "continuous"
     shares_statistics = True
     variance: Tensor
     weight: Tensor  # of all batches so far in the running mean, which without them would be 0
@@ -170,15 +182,32 @@ class ContinuousBernoulli(Likelihood):
     Loaiza-Ganem & Cunningham 2019, eq. 6, arXiv:1907.06845.
     """
 
-    pixels = "grey"
+    pixels = "continuous"
 
     def forward(self, features: Tensor) -> ContinuousBernoulliImage:
         """Map logits (..., C, H, W) to p(x|z)."""
         return ContinuousBernoulliImage(features)
 
 
+class Discretized(Likelihood):
+    """What likelihoods over 256 levels have in common."""
+
+    pixels = "grey"
+
+    def caveat(self, pixels: Pixels) -> str | None:
+        """Refuse all that is not of 256 levels.
+
+        Raises:
+            ValueError: for binarised or continuous pixels.
+        """
+        if pixels == self.pixels:
+            return None
+        kind, key = NOT_LEVELS[pixels]
+        raise ValueError(f"this likelihood scores 256 levels, not {kind}; use {key}")
+
+
 @checked
-class DiscretizedLogistic(Likelihood):
+class DiscretizedLogistic(Discretized):
     """p(x|z) = Π P(x_i) over 256 grey levels, a logistic distribution cut into bins.
 
     The features are its location and the logarithm of its scale, for each pixel. Kingma et al.
@@ -188,28 +217,52 @@ class DiscretizedLogistic(Likelihood):
         log_scale_range: the least and the greatest logarithm of the scale, in units of [0, 1].
     """
 
-    pixels = "grey"
-    parameters_per_pixel = 2
-    is_density = False
-
     def __init__(self, log_scale_range: Limits) -> None:
         super().__init__()
         self.log_scale_range = log_scale_range
+
+    def num_features(self, channels: int) -> int:
+        """Return 2C: a location and a log scale for each channel."""
+        return 2 * channels
 
     def forward(self, features: Tensor) -> DiscretizedLogisticImage:
         """Map (..., 2C, H, W) to p(x|z): event (C, H, W)."""
         location, log_scale = features.chunk(2, dim=-IMAGE_DIMS)
         return DiscretizedLogisticImage(location, log_scale.clamp(*self.log_scale_range))
 
-    def caveat(self, pixels: Pixels) -> str | None:
-        """Refuse binarised pixels: they have two levels, and this is a distribution over 256.
 
-        Raises:
-            ValueError: for binarised pixels.
-        """
-        if pixels != self.pixels:
-            raise ValueError(
-                "likelihood=discretized_logistic scores 256 grey levels, not binarised pixels; use "
-                "data.binarization=none"
-            )
-        return None
+@checked
+class DiscretizedLogisticMixture(Discretized):
+    """p(x|z) = Π P(x_i) over 256³ colours or 256 grey levels: a mixture for each pixel.
+
+    Of each component the features are its weight's logarithm, its locations, the logarithms of its
+    scales, and how channels depend on those before them, through tanh. Salimans et al. 2017, §2.1
+    and §2.2, arXiv:1701.05517.
+
+    Args:
+        components: K.
+        log_scale_range: the least and the greatest logarithm of a scale, in units of [0, 1].
+    """
+
+    def __init__(self, components: Size, log_scale_range: Limits) -> None:
+        super().__init__()
+        self.components = components
+        self.log_scale_range = log_scale_range
+
+    def num_features(self, channels: int) -> int:
+        """Return K (1 + 2C + C(C−1)/2), for grey 3K and for colours 10K."""
+        return self.components * (channels + 1) * (channels + 2) // 2
+
+    def forward(self, features: Tensor) -> LogisticMixtureImage:
+        """Map (..., ``num_features(C)``, H, W) to p(x|z): event (C, H, W)."""
+        parameters = features.unflatten(-IMAGE_DIMS, (self.components, -1))
+        count = parameters.shape[-IMAGE_DIMS]
+        channels = math.isqrt(2 * count) - 1  # as count = (C + 1)(C + 2) / 2
+        sizes = (1, channels, channels, count - 1 - 2 * channels)
+        logits, location, log_scale, slopes = parameters.split(sizes, dim=-IMAGE_DIMS)
+        return LogisticMixtureImage(
+            logits.squeeze(-IMAGE_DIMS),
+            location,
+            log_scale.clamp(*self.log_scale_range),
+            slopes.tanh(),
+        )

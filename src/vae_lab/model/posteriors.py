@@ -22,6 +22,8 @@ from vae_lab.model.distributions import Delta, DiagonalGaussian, TransformedGaus
 
 MEAN_POINTS = 64
 
+LogTerms = tuple[Tensor, Tensor, Tensor]
+
 
 class Posterior(nn.Module):
     """What every posterior offers.
@@ -34,15 +36,50 @@ class Posterior(nn.Module):
         is_point_mass: whether q(z|x) is a single point, which has no density and hence no KL.
         factorises: whether the dimensions of z are independent under q(z|x); the distribution then
             has ``log_prob_per_dim``, z (..., D) → log q(z_d|x) (..., D).
+        has_rsample: whether samples carry gradients to the parameters of q(z|x), as in torch.
+        has_full_support: whether q(z|x) covers all latents, as importance sampling needs it to.
+        least_samples: how many samples of an image training needs.
+        unit_width: how many numbers of z belong to one unit, of which there are ``latent_dim``.
     """
 
     num_parameters: int
     is_point_mass = False
     factorises = False
+    has_rsample = True
+    has_full_support = True
+    least_samples = 1
+    unit_width = 1
+
+    @property
+    def code_shape(self) -> tuple[int, int] | None:
+        """Of discrete codes, units and the values that each may take, (D, C); else None."""
+        return None
 
     def forward(self, parameters: Tensor) -> Distribution:
         """Map parameters (B, num_parameters) to q(z|x): batch (B,), event (D,)."""
         raise NotImplementedError
+
+    def point(self, q: Distribution) -> Tensor:
+        """Return the latents (B, D) that stand for an image: the mean, unless it is no latent."""
+        return q.mean
+
+    def in_latent_space(self, p: Distribution) -> Distribution:
+        """Return the prior of z; ``p`` may know codes, and not what stands for them in z."""
+        return p
+
+    def complete(self, q: Distribution, terms: LogTerms) -> LogTerms:
+        """Return log p(x|z), log p(z) and log q(z|x), (K, B), with gradients that samples lack.
+
+        Values stay as they are. While training, this sees every draw once.
+        """
+        return terms
+
+    def scheduled(self, epoch: float) -> dict[str, float]:
+        """Return the numbers that follow a schedule, by name, after ``epoch`` epochs."""
+        return {}
+
+    def follow(self, epoch: float) -> None:
+        """Take over the numbers that follow a schedule, before training goes on at ``epoch``."""
 
 
 @checked

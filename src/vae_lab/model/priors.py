@@ -19,6 +19,7 @@ from zuko.lazy import Flow as ZukoFlow
 
 from vae_lab.checks import Amount, Shape, Size, checked
 from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, StandardGaussian
+from vae_lab.model.posteriors import Posterior
 
 Encode = Callable[[Tensor], Distribution]
 
@@ -43,6 +44,18 @@ class Prior(nn.Module):
         Args:
             images: reads the training images before binarisation, (N, C, H, W) in [0, 1].
         """
+
+    def bind(self, posterior: Posterior) -> None:
+        """Learn from the model's posterior what has to be known of it; most priors know enough.
+
+        Raises:
+            ValueError: if they do not go together.
+        """
+        if posterior.code_shape is not None:
+            raise ValueError(
+                "this posterior has discrete codes, and this prior is a density of real numbers: "
+                "take prior=categorical or prior=autoregressive"
+            )
 
     def forward(self, encode: Encode) -> Distribution:
         """Return p(z): batch (), event (D,).

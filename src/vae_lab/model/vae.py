@@ -26,7 +26,7 @@ class VAE(Model):
 
     Args:
         image_shape: (C, H, W).
-        latent_dim: D.
+        latent_dim: D; for discrete codes, how many units, of which each is several numbers of z.
         encoder: builds the network C×H×W → ``posterior.num_parameters``.
         decoder: builds the network D → C×H×W.
         posterior: parameters → q(z|x).
@@ -49,13 +49,14 @@ class VAE(Model):
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        self.latent_dim = latent_dim
+        self.latent_dim = latent_dim * posterior.unit_width
         self.encoder = encoder(in_shape=self.image_shape, out_shape=(posterior.num_parameters,))
-        features, height, width = self.image_shape
-        self.feature_shape = (features * likelihood.parameters_per_pixel, height, width)
-        self.decoder = decoder(in_shape=(latent_dim,), out_shape=self.feature_shape)
+        channels, height, width = self.image_shape
+        self.feature_shape = (likelihood.num_features(channels), height, width)
+        self.decoder = decoder(in_shape=(self.latent_dim,), out_shape=self.feature_shape)
         self.posterior = posterior
         self.prior = prior
+        prior.bind(posterior)
         self.likelihood = likelihood
 
     def encode(self, x: Tensor) -> Distribution:
@@ -69,11 +70,11 @@ class VAE(Model):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
-        return self.decode(self.encode(x).mean).mean
+        return self.decode(self.posterior.point(self.encode(x))).mean
 
     def sample(self, num_images: int, temperature: float = 1.0) -> Tensor:
         """Return E[x|z] for ``num_images`` latents z ~ p(z), (N, C, H, W)."""
-        p = tempered(self.prior(self.encode), temperature)
+        p = self._prior(temperature)
         return self.decode(p.sample((num_images,))).mean
 
     def condition(self, x: Tensor, path_gradient: bool = False) -> Callable[[int], Draw]:
@@ -81,7 +82,7 @@ class VAE(Model):
         parameters = self._parameters_of(x)
         q = self.posterior(parameters)
         judge = self._without_gradients(parameters) if path_gradient else None
-        return partial(self._draw, x, q, self.prior(self.encode), judge)
+        return partial(self._draw, x, q, self._prior(), judge)
 
     def _draw(
         self, x: Tensor, q: Distribution, p: Distribution, judge: Distribution | None, count: int
@@ -94,8 +95,12 @@ class VAE(Model):
             log_pz = p.log_prob(z)
         log_px = self.decode(z).log_prob(x)
         per_dim = kl_per_dim(q, p)
+        log_px, log_pz, log_qz = self.posterior.complete(q, (log_px, log_pz, log_qz))
         units = (log_qz - log_pz).mean(0)[:, None] if per_dim is None else per_dim
         return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
+
+    def _prior(self, temperature: float = 1.0) -> Distribution:
+        return self.posterior.in_latent_space(tempered(self.prior(self.encode), temperature))
 
     def _parameters_of(self, x: Tensor) -> Tensor:
         # .to: in mixed precision a network's output has too few digits for densities

@@ -42,6 +42,7 @@ class Objective:
     Attributes:
         num_samples: K, how many samples per image it asks for.
         path_gradient: whether it asks for log q(z|x) with gradients through the samples alone.
+        needs_rsample: whether it is wrong for samples that carry no gradients to q(z|x).
         compared_by: the part of its bounds by which runs are compared, as their objectives may
             differ; higher is better.
 
@@ -50,6 +51,7 @@ class Objective:
     """
 
     path_gradient = False
+    needs_rsample = False
     compared_by = "elbo"
 
     def __init__(self, num_samples: Size) -> None:
@@ -71,6 +73,16 @@ class Objective:
         if model.posterior.is_point_mass:
             raise ValueError(
                 "posterior=deterministic has no KL; it goes with objective=autoencoder"
+            )
+        if self.needs_rsample and not model.posterior.has_rsample:
+            raise ValueError(
+                "this objective needs samples that carry gradients, which discrete codes lack; "
+                "use objective=elbo, free_bits or capacity"
+            )
+        if self.num_samples < model.posterior.least_samples:
+            raise ValueError(
+                "model.posterior.gradient=score_function compares an image's samples with each "
+                f"other; use objective.num_samples={model.posterior.least_samples} or more"
             )
 
     def caveat(self, model: Model) -> str | None:

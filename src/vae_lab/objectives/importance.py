@@ -29,6 +29,8 @@ class IWAE(Objective):
         dreg: whether to use that gradient.
     """
 
+    needs_rsample = True
+
     def __init__(self, num_samples: Size, dreg: bool) -> None:
         super().__init__(num_samples)
         self.path_gradient = dreg
@@ -70,6 +72,8 @@ class MIWAE(Objective):
         ValueError: if one of them is less than 1.
     """
 
+    needs_rsample = True
+
     def __init__(self, num_bounds: Size, samples_per_bound: Size) -> None:
         super().__init__(num_bounds * samples_per_bound)
         self.samples_per_bound = samples_per_bound
@@ -94,6 +98,8 @@ class CIWAE(Objective):
     Raises:
         ValueError: if ``beta`` is outside its range.
     """
+
+    needs_rsample = True
 
     def __init__(self, beta: Share, num_samples: Size) -> None:
         super().__init__(num_samples)

@@ -41,6 +41,8 @@ class InfoVAE(Objective):
         num_samples: K, samples per image; the first is compared with the prior.
     """
 
+    needs_rsample = True
+
     def __init__(self, alpha: float, weight: Amount, num_samples: Size) -> None:
         super().__init__(num_samples)
         self.alpha = alpha

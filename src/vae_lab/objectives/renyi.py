@@ -21,6 +21,8 @@ class Renyi(Objective):
         ValueError: if ``alpha`` is 1.
     """
 
+    needs_rsample = True
+
     def __init__(self, alpha: float, num_samples: Size) -> None:
         super().__init__(num_samples)
         if alpha == 1:

@@ -27,6 +27,8 @@ class BetaTCVAE(Objective):
         num_samples: K, samples per image.
     """
 
+    needs_rsample = True
+
     def __init__(
         self,
         mutual_information: Amount,

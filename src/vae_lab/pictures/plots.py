@@ -100,8 +100,9 @@ def latent_scatter(
     if limit is not None:
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
         if behind is not None:
-            ink = 1 - FAINT * behind.cpu().float().clamp(0, 1)
-            mosaic = make_grid(ink, nrow=math.isqrt(len(behind)), padding=0)
+            images = behind.cpu().float().clamp(0, 1)
+            ink = images if images.shape[1] == 1 else 1 - images  # colours keep their hues
+            mosaic = make_grid(1 - FAINT * ink, nrow=math.isqrt(len(behind)), padding=0)
             axes.imshow(mosaic.permute(1, 2, 0).numpy(), extent=(-limit, limit, -limit, limit),
                         zorder=-1, aspect="auto")  # fmt: skip
     return rendered(figure)
@@ -116,7 +117,8 @@ def draw_scatter(
 ) -> None:
     """Draw points (N, 2) coloured by class (N,), each class named where it lies.
 
-    One class, or more than one could tell apart, are drawn in one colour and without names.
+    More classes than there are colours are shades if their names are numbers; more than one could
+    tell apart are drawn in one colour and without names, as is a single class.
 
     Args:
         axes: where to draw.
@@ -132,6 +134,12 @@ def draw_scatter(
     axes.set_xlabel(axis_names[0])
     axes.set_ylabel(axis_names[1])
     axes.spines[["top", "right"]].set_visible(False)
+    amounts = {label: _number(name) for label, name in names.items()}
+    if class_names and len(names) > len(CLASS_COLORS) and None not in amounts.values():
+        shades = [amounts[label] for label in labels.tolist()]
+        drawn = axes.scatter(*points.T.numpy(), s=5, alpha=0.8, linewidths=0, c=np.array(shades))
+        axes.get_figure(root=True).colorbar(drawn, ax=axes, label="class")  # type: ignore[union-attr]
+        return
     if not 1 < len(names) <= MOST_CLASSES:
         axes.scatter(*points.T.numpy(), s=5, alpha=0.6, linewidths=0, color=CLASS_COLORS[0])
         return
@@ -148,6 +156,13 @@ def draw_scatter(
     legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
     for handle in legend.legend_handles:
         handle.set_alpha(1)  # type: ignore[union-attr]
+
+
+def _number(name: str) -> float | None:
+    try:
+        return float(name)
+    except ValueError:
+        return None
 
 
 def project_to_plane(codes: Tensor, labels: Tensor) -> tuple[Tensor, tuple[str, str]]:
@@ -243,6 +258,36 @@ def kl_bars(kl_per_dim: Tensor, active: Tensor, names: Sequence[str], title: str
     axes.set_ylabel("KL, nats")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title)
+    return rendered(figure)
+
+
+def usage_map(shares: Tensor, shares_values: bool, title: str) -> Image.Image:
+    """Show how often each unit of a code takes each of its values, (D, C), as shades.
+
+    Args:
+        shares: of images, each row sums to 1.
+        shares_values: whether a column means the same in every row; else each row is sorted by
+            itself.
+        title: what the picture shows.
+    """
+    shares = shares.cpu().float()
+    if shares_values:
+        shares = shares[:, shares.sum(0).argsort(descending=True)]
+    else:
+        shares = shares.sort(dim=1, descending=True).values
+    units, classes = shares.shape
+    width, height = (min(8.0, max(least, 0.25 * n)) for n, least in ((classes, 5.0), (units, 2.0)))
+    figure, axes = new_titled_figure(title, width, height, margin=1.5)
+    shades = axes.imshow(
+        shares.numpy(), cmap="Blues", vmin=0, aspect="auto", interpolation="nearest"
+    )
+    figure.colorbar(shades, ax=axes, label="share of images")
+    axes.set_xlabel("value, the most frequent on the left")
+    axes.set_ylabel("unit")
+    shown = np.unique(np.linspace(0, units - 1, min(units, 10)).round().astype(int))
+    axes.set_yticks(shown, [str(unit + 1) for unit in shown])
+    shown = np.unique(np.linspace(0, classes - 1, min(classes, 10)).round().astype(int))
+    axes.set_xticks(shown, [str(value + 1) for value in shown])
     return rendered(figure)
 
 

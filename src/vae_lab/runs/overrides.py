@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf import DictConfig, ListConfig
+
+from vae_lab.runs.instantiate import read_plain
 
 MULTIRUN = "multirun.yaml"
 # Keys that say where a run lies or what is drawn of it, but not what it computes.
@@ -56,11 +56,11 @@ def read_sweep(path: Path) -> Sweep:
         ValueError: if it is damaged.
     """
     try:
-        hydra = OmegaConf.load(path).hydra
-        command = [str(line) for line in hydra.overrides.task]
-        sweeper: dict[str, Any] = OmegaConf.to_container(hydra.sweeper)  # pyright: ignore[reportAssignmentType]
-        choices = {str(group): plain(option) for group, option in hydra.runtime.choices.items()}
-    except (AttributeError, OmegaConfBaseException, TypeError, ValueError, YAMLError) as error:
+        hydra = read_plain(path)["hydra"]
+        command = [str(line) for line in hydra["overrides"]["task"]]
+        sweeper = dict(hydra["sweeper"])
+        choices = {str(group): plain(name) for group, name in hydra["runtime"]["choices"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {first_line(error)}") from error
     params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
     if "n_trials" in sweeper:
@@ -82,11 +82,17 @@ def grid(command: list[str]) -> Iterable[dict[str, Value]]:
 
 def varied(run_dir: Path, settings: Mapping[str, Value]) -> dict[str, Value]:
     """Return those of a run's settings that its sweep varies; outside a grid, all of them."""
+    path = run_dir.parent / MULTIRUN
     try:
-        keys = read_sweep(run_dir.parent / MULTIRUN).varied
+        keys = _varied(path, path.stat().st_mtime_ns)
     except (OSError, ValueError):
         keys = []
     return {key: value for key, value in settings.items() if not keys or key in keys}
+
+
+@lru_cache
+def _varied(path: Path, changed: int) -> list[str]:
+    return read_sweep(path).varied
 
 
 def parse(lines: Iterable[str]) -> dict[str, Value]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from vae_lab.data import Split
+from vae_lab.evaluation import disentanglement
 from vae_lab.evaluation.information import rate_per_dim
 from vae_lab.evaluation.record import FORMAT, VERSION
 from vae_lab.evaluation.scoring import measure
@@ -59,6 +60,14 @@ def evaluate_run(
     is_as_published = dataset is None and split == "test"
     images = data.images(split, len(data.splits[split]))
     metrics = measure(model, data, split, num_samples, device, on_progress)
+    rates = rate_per_dim(model, images.to(device))
+    factors = {}
+    if data.factor_names:
+        codes = disentanglement.encoded(model, images.to(device))
+        gaps, factors = disentanglement.disentanglement(
+            codes, data.factors(split), data.factor_names
+        )
+        metrics |= gaps
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -74,7 +83,8 @@ def evaluate_run(
             "seed": seed,
         },
         "metrics": {name: dataclasses.asdict(figure) for name, figure in metrics.items()},
-        "rate_per_dim": rate_per_dim(model, images.to(device)),
+        "rate_per_dim": rates,
+        "factors": factors,
         "scored": {
             "seconds": time.time() - began,
             "hardware": environment.hardware(device, 1),

@@ -27,8 +27,10 @@ class TrainedVAE(nn.Module):
     """A model and how it came about; ``vae_lab.load`` opens one.
 
     Images are floating point in [0, 1], on any device: where ``pixels`` is ``"binary"`` the model
-    was trained on zeros and ones (``images.bernoulli()``, or ``images.round()``), else on grey
-    values as they are. Results lie on the device of the model, which ``to`` moves.
+    was trained on zeros and ones (``images.bernoulli()``, or ``images.round()``), where it is
+    ``"grey"`` on bytes / 255, and where it is ``"continuous"`` on (bytes + noise) / 256, of which
+    ``log_prob`` is a density: ``(images * 255 + torch.rand_like(images)) / 256``. Results lie on
+    the device of the model, which ``to`` moves.
 
     In a ladder, ``encode`` and ``decode`` speak of the top group of latents, and those below it
     take the means of their priors; ``sample``, ``reconstruct`` and ``log_prob`` use all groups.
@@ -37,7 +39,7 @@ class TrainedVAE(nn.Module):
         model: in evaluation mode.
         config: how it came about, as dictionaries, lists, numbers and strings: ``name``, ``seed``,
             ``latent_dim``, ``model``, ``objective`` and ``data`` of the run's configuration,
-            ``pixels``, ``"binary"`` or ``"grey"``, and ``vae_lab_version``.
+            ``pixels``, and ``vae_lab_version``.
         trusted: modules of the user's own that the model was built from too.
     """
 
@@ -61,7 +63,7 @@ class TrainedVAE(nn.Module):
 
     @property
     def pixels(self) -> Pixels:
-        """What the model was trained on: ``"binary"`` or ``"grey"``."""
+        """What the model was trained on: ``"binary"``, ``"grey"`` or ``"continuous"``."""
         return self.config["pixels"]
 
     @torch.no_grad()
@@ -132,6 +134,11 @@ class TrainedVAE(nn.Module):
         """
         if self.model.posterior.is_point_mass:
             raise ValueError("an autoencoder has no log p(x): it is no distribution of images")
+        if not self.model.posterior.has_full_support:
+            raise ValueError(
+                "importance sampling cannot estimate log p(x) where an image has only one code; "
+                "scripts/evaluate.py reports the ELBO, which is at most log p(x)"
+            )
         x = self._checked(images)
         if self.model.likelihood.pixels == "binary" and not ((x == 0) | (x == 1)).all():
             raise ValueError(

@@ -39,9 +39,12 @@ def quieten() -> None:
 
 
 def _report_error_of_thread(error: threading.ExceptHookArgs) -> None:
-    """Report what ends a thread, except that of TensorBoard's writer.
+    """Report what ends a thread, but for two of libraries.
 
-    What ends the writer, such as a full disk, is raised again where the run logs.
+    What ends TensorBoard's writer, such as a full disk, is raised again where the run logs. And
+    joblib's thread misses what it was to hand out where decoding pictures is interrupted.
     """
-    if not type(error.thread).__module__.startswith("tensorboard."):
+    of = type(error.thread).__module__
+    is_interrupted = of.startswith("joblib.") and error.exc_type is KeyError
+    if not (of.startswith("tensorboard.") or is_interrupted):
         threading.__excepthook__(error)

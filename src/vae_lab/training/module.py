@@ -45,7 +45,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         objective: what is maximised.
         optimizer: parameters → optimiser.
         schedule: epoch → factor of the learning rate.
-        pixels: ``binary`` or ``grey``, what the batches hold.
+        pixels: what the batches hold.
         nll_samples: K, importance samples per test image for ``test/nll``.
         compile_model: whether ``torch.compile`` fuses the model's forward pass and the objective.
         seed: of every random number drawn while training and scoring.
@@ -78,7 +78,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.objective = objective
         self.optimizer = optimizer
         self.schedule = schedule
-        self.pixels = pixels
+        self.pixels: Pixels = pixels
         self.nll_samples = nll_samples
         self.seed = seed
         self.stepping = stepping
@@ -105,7 +105,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     @property
     def estimates_nll(self) -> bool:
         """Whether testing estimates log p(x), with ``nll_samples`` samples for each image."""
-        return self._is_likelihood and self.objective.compared_by == "elbo"
+        has_samples = self.model.posterior.has_full_support
+        return self._is_likelihood and has_samples and self.objective.compared_by == "elbo"
 
     @property
     def epoch(self) -> float:
@@ -183,6 +184,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         begins, ends = execution.begins_step, execution.ends_step
         if not steps.is_raw:
             images = images.to(self.dtype)
+        self.model.posterior.follow(epoch)
         terms = steps.executor(images, self.objective.scheduled(epoch), begins, ends)
         running.note(number, len(images))
         if not steps.watches:
@@ -235,8 +237,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
             estimate = importance_sample(self.model, x, self.nll_samples)
             metrics["nll"] = -estimate.log_px.mean()
             metrics["effective_sample_size"] = estimate.effective_sample_size.mean()
-            if not self.model.likelihood.is_density:
-                metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:])
+            metrics["nll_bpd"] = bits_per_pixel(metrics["nll"], x.shape[1:], self.pixels)
         self._log("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
@@ -249,6 +250,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Return the metrics of a batch that is not trained on."""
         epoch = self.epoch
         scheduled: Scheduled = self.objective.scheduled(epoch)
+        self.model.posterior.follow(epoch)
         if self.compiles:  # a number would be compiled anew whenever it changes
             scheduled = {n: torch.tensor(v, device=self.device) for n, v in scheduled.items()}
         value, parts = self._score(batch[0].to(self.dtype), scheduled)
@@ -266,7 +268,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Name the loss and the parts of the bound; add the bound and the scheduled numbers."""
         names = ["loss", *map(self.metric_name, parts)]
         named = dict(zip(names, terms, strict=True))
-        return named | {"bound": -named["loss"]} | self.objective.scheduled(epoch)
+        scheduled = self.objective.scheduled(epoch) | self.model.posterior.scheduled(epoch)
+        return named | {"bound": -named["loss"]} | scheduled
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}

@@ -12,6 +12,7 @@ import { Where } from "./where.js";
 
 const REST = 60; // milliseconds on a dot before its image is asked for: moving on is not slowed
 const STRIP = 9; // images of an interpolation shown in a row
+const FINE = 36; // pixels of a side: small pictures of larger images are blended
 
 export class RunCard {
   #run;
@@ -40,6 +41,7 @@ export class RunCard {
     const classes = { names: info.classes, colors };
     parent.append(document.getElementById("run").content.cloneNode(true));
     this.#element = parent.lastElementChild;
+    this.#element.classList.toggle("fine", Math.max(...info.image_shape.slice(1)) > FINE);
     this.z = info.start;
     const facts = [info.kind, `${info.latents} latent${info.latents > 1 ? "s" : ""}`];
     if (info.folder !== info.name) facts.push(info.folder);
@@ -93,6 +95,9 @@ export class RunCard {
     this.#view.mark({ isHeld });
     this.#find(".held").hidden = !isHeld;
   }
+
+  /** The pixels of a picture's file. */
+  read = (file) => this.#run.read(file);
 
   /** The pixels of test image number `digit`. */
   original = (digit) => this.#run.digit(digit);

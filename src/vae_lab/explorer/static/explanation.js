@@ -3,7 +3,8 @@
 import { fromBase64, paint } from "./pixels.js";
 
 const SHORT = 3; // letters of a name that fit below a small image
-const oneDigit = (value) => value.toFixed(1).replace("-", "−");
+const LONG = 1000; // nats of which there is no room for a decimal, nor need
+const inNats = (value) => value.toFixed(Math.abs(value) < LONG ? 1 : 0).replace("-", "−");
 
 export class Explanation {
   #element;
@@ -19,6 +20,9 @@ export class Explanation {
     this.#element = element;
     this.#info = info;
     this.#classes = classes;
+    const given = info.image_shape[0] > 1 ? "Give an image" : `Draw a${info.noun === "image" ? "n" : ""} ${info.noun}`;
+    element.dataset.hint =
+      `${given}, or take a dot, to see its posterior, its reconstruction, its ELBO and the test ${info.noun}s nearest to it.`;
     this.#find(".near").title =
       `The test ${info.noun}s whose posterior means are nearest in all ${info.latents} latents`;
   }
@@ -38,9 +42,9 @@ export class Explanation {
     this.#find(".bound").hidden = this.#find(".ellipse").hidden = found.elbo === null;
     if (found.elbo !== null) {
       this.#find(".elbo-name").textContent = this.#info.elbo;
-      this.#find(".elbo").textContent = oneDigit(found.elbo);
-      this.#find(".log-likelihood").textContent = oneDigit(found.reconstruction);
-      this.#find(".kl").textContent = oneDigit(found.kl);
+      this.#find(".elbo").textContent = inNats(found.elbo);
+      this.#find(".log-likelihood").textContent = inNats(found.reconstruction);
+      this.#find(".kl").textContent = inNats(found.kl);
     }
     this.#paint(".neighbours", fromBase64(found.neighbour_images));
     const near = found.neighbours.map((digit) => labels[digit]);

@@ -4,6 +4,7 @@ import { RunCard } from "./card.js";
 import { openEmbedded } from "./grid.js";
 import { DrawingPad } from "./pad.js";
 import { openServer } from "./server.js";
+import { listenForPictures } from "./upload.js";
 import { Walk } from "./walk.js";
 
 const element = (id) => document.getElementById(id);
@@ -126,10 +127,28 @@ function buildClasses(classes, colors) {
   });
 }
 
-function buildDrawing(run) {
+/** Give all runs a picture of the user's own. */
+async function takePicture(file) {
+  try {
+    const pixels = await cards[0].read(file);
+    pad.show(pixels);
+    report(null);
+  } catch (error) {
+    report(error.message);
+  }
+}
+
+function buildDrawing(run, largestFile) {
   const { noun, image_shape: shape } = run.info;
   element("draw").textContent = `Draw a${noun === "image" ? "n" : ""} ${noun}`;
   element("test-digit").textContent = `Take a test ${noun}`;
+  const takesPictures = noun === "image";
+  for (const part of document.querySelectorAll(".picture")) part.hidden = !takesPictures;
+  if (takesPictures) {
+    element("pad-hint").textContent = "Draw here, or open, drop or paste a picture";
+    const pictureActions = { take: takePicture, report };
+    listenForPictures(element("open"), element("file"), largestFile, pictureActions);
+  }
   if (shape[0] > 1) forbidDrawing();
   pad = new DrawingPad(element("pad"), shape, (pixels) => {
     given = {};
@@ -144,10 +163,10 @@ function buildDrawing(run) {
   });
 }
 
-/** Colours are not drawn: test images alone can be given. */
+/** Colours are not drawn: pictures and test images can be given. */
 function forbidDrawing() {
   element("draw").textContent = "Encode an image";
-  element("pad-hint").textContent = "Take a test image to see what the model makes of it";
+  element("pad-hint").textContent = "Open, drop or paste a picture, or take a test image";
   element("pad").removeAttribute("tabindex");
   element("pad").setAttribute("role", "img");
   element("pad").setAttribute("aria-label", "The image given");
@@ -169,7 +188,7 @@ function buildScheme() {
 /** Say what a page without a server lacks, and what shows it. */
 function explainEmbedded(runs) {
   element("embedded-note").hidden = false;
-  for (const part of document.querySelectorAll(".dots, .pen")) part.hidden = true;
+  for (const part of document.querySelectorAll(".dots, .pen, .picture")) part.hidden = true;
   element("lacking").textContent =
     "Images were decoded before this page was written. Drawing, and the images behind the dots, need the model itself" +
     (runs.some(({ info }) => info.latents > 2) ? "; so do sliders where there are more than two latents." : ".");
@@ -185,7 +204,7 @@ async function start() {
   for (const run of runs) cards.push(new RunCard(run, element("runs"), colors, actions));
   element("drawing").hidden = !runs[0].canEncode;
   if (embedded) explainEmbedded(runs);
-  if (runs[0].canEncode) buildDrawing(runs[0]);
+  if (runs[0].canEncode) buildDrawing(runs[0], opened.largest_file);
   element("pick").addEventListener("click", () => pick(picking ? null : "a"));
   for (const name of ["a", "b"]) element(`set-${name}`).addEventListener("click", () => setEnd(name));
   pick(null);

@@ -2,18 +2,19 @@
 
 import { toBase64 } from "./pixels.js";
 
-async function ask(path, question) {
-  const post = {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(question),
-  };
-  let response;
+const post = (type, body) => ({ method: "POST", headers: { "Content-Type": type }, body });
+
+async function send(path, request) {
   try {
-    response = await fetch(path, question && post);
+    return await fetch(path, request);
   } catch {
     throw new Error("The server does not answer. Is scripts/explore.py still running?");
   }
+}
+
+async function ask(path, question) {
+  const json = question && post("application/json", JSON.stringify(question));
+  const response = await send(path, json);
   if (!response.ok) throw new Error(`The server refused: ${await response.text()}`);
   return response;
 }
@@ -44,6 +45,14 @@ class ServedRun {
     return bytesOf(await ask(`${this.path}/decode`, { z }));
   }
 
+  /** The pixels of a picture's file, brought to the shape of the run's images. */
+  async read(file) {
+    const response = await send(`${this.path}/picture`, post("application/octet-stream", file));
+    if (response.ok) return bytesOf(response);
+    const [{ message }] = (await response.json()).detail;
+    throw new Error(`${file.name} is not shown: ${message}.`);
+  }
+
   encode = async (pixels) =>
     (await ask(`${this.path}/encode`, { pixels: toBase64(pixels) })).json();
 }
@@ -58,6 +67,6 @@ export function splitDigits(bytes, { digits, latents }) {
 }
 
 export async function openServer() {
-  const { runs, ...classes } = await (await ask("api/explorer")).json();
-  return { ...classes, runs: runs.map((info, index) => new ServedRun(info, index)) };
+  const { runs, ...others } = await (await ask("api/explorer")).json();
+  return { ...others, runs: runs.map((info, index) => new ServedRun(info, index)) };
 }

@@ -4,6 +4,14 @@ A training step of a small VAE spends a tenth of its time on the few numbers of 
 out, their formulas take half as many operations as ``Independent(Normal(...), 1)`` and its like.
 """
 
+from vae_lab.model.distributions.codes import (
+    AutoregressiveCodes,
+    ChosenCodes,
+    CodeVectors,
+    OneHotCodes,
+    RelaxedCodes,
+    nearest,
+)
 from vae_lab.model.distributions.latents import (
     Delta,
     DiagonalGaussian,
@@ -11,6 +19,7 @@ from vae_lab.model.distributions.latents import (
     StandardGaussian,
     TransformedGaussian,
 )
+from vae_lab.model.distributions.logistic_mixture import LogisticMixtureImage
 from vae_lab.model.distributions.operations import kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.distributions.pixels import (
     IMAGE_DIMS,
@@ -22,16 +31,23 @@ from vae_lab.model.distributions.pixels import (
 
 __all__ = [
     "IMAGE_DIMS",
+    "AutoregressiveCodes",
     "BernoulliImage",
+    "ChosenCodes",
+    "CodeVectors",
     "ContinuousBernoulliImage",
     "Delta",
     "DiagonalGaussian",
     "DiscretizedLogisticImage",
     "FittedNormal",
     "GaussianMixture",
+    "LogisticMixtureImage",
+    "OneHotCodes",
+    "RelaxedCodes",
     "StandardGaussian",
     "TransformedGaussian",
     "kl_per_dim",
+    "nearest",
     "rsample_and_log_prob",
     "tempered",
 ]

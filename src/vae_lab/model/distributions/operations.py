@@ -7,6 +7,12 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 from zuko.distributions import NormalizingFlow
 
+from vae_lab.model.distributions.codes import (
+    AutoregressiveCodes,
+    ChosenCodes,
+    CodeVectors,
+    OneHotCodes,
+)
 from vae_lab.model.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
 
 
@@ -26,10 +32,17 @@ def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
     """Return KL(q_d ‖ p_d) for independent dimensions, (B, D), or None if no formula is known.
 
     Between normals: ½(μ² + σ² − 1) − log σ (Kingma & Welling 2014, appendix B, arXiv:1312.6114).
+    Between the units of discrete codes: Σ_c q_c (log q_c − log p_c).
     """
     if isinstance(q, DiagonalGaussian) and isinstance(p, StandardGaussian):
         squares = torch.addcmul(q.mean.square(), q.stddev, q.stddev)
         return torch.add(-0.5 - q.log_scale, squares, alpha=0.5)
+    if isinstance(q, OneHotCodes) and isinstance(p, OneHotCodes):
+        return (q.log_probs.exp() * (q.log_probs - p.log_probs)).sum(-1)
+    if isinstance(q, ChosenCodes) and isinstance(p, CodeVectors):
+        codes = p.codes
+        if isinstance(codes, OneHotCodes):
+            return -codes.log_prob_per_dim(p.one_hot(q.mean))
     return None
 
 
@@ -39,7 +52,8 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
     N(0, I) becomes N(0, T² I). Each component of a mixture narrows around its own mean and keeps
     its weight. A flow narrows before its transform, as in Kingma & Dhariwal 2018, §6,
     arXiv:1807.03039. T = 1 changes nothing; T = 0 leaves the origin, the means of the components,
-    or the image of the origin under the flow.
+    or the image of the origin under the flow. Of autoregressive codes every conditional has its
+    log-odds divided by T; T = 0 takes the most probable value of each unit in turn.
 
     Raises:
         ValueError: if ``temperature`` is negative or not finite, or ``p`` has no such noise.
@@ -57,4 +71,11 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
         case NormalizingFlow():
             noise = Normal(p.base.mean, temperature * p.base.stddev, validate_args=False)
             return NormalizingFlow(p.transform, Independent(noise, 1))
+        case AutoregressiveCodes():
+            return p.tempered(temperature)
+        case OneHotCodes():
+            raise ValueError(
+                "with prior=categorical all codes have the same probability, and a temperature "
+                "changes nothing"
+            )
     raise ValueError(f"a temperature is not defined for a prior that is a {type(p).__name__}")

@@ -181,18 +181,32 @@ class DiscretizedLogisticImage(Distribution):
         with torch.no_grad():
             uniform = torch.rand(*sample_shape, *self.location.shape).to(self.location)
             x = torch.addcmul(self.location, self.log_scale.exp(), uniform.logit(eps=1e-6))
-            return (x * (GREY_LEVELS - 1)).round().clamp(0, GREY_LEVELS - 1) / (GREY_LEVELS - 1)
+            return nearest_level(x)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log probability of images (..., C, H, W), nats, (...).
+        """Return the log probability of images (..., C, H, W), nats, (...)."""
+        return level_log_prob(value, self.location, self.log_scale).sum((-3, -2, -1))
 
-        log(σ(a) − σ(b)) = log σ(a) + log σ(−b) + log(1 − e^(b − a)) loses no digits.
-        """
-        inverse_scale = (-self.log_scale).exp()
-        centred = value - self.location
-        half = 0.5 / (GREY_LEVELS - 1)
-        upper, lower = (centred + half) * inverse_scale, (centred - half) * inverse_scale
-        below, above = logsigmoid(upper), logsigmoid(-lower)
-        inside = below + above + torch.log(-torch.expm1(-2 * half * inverse_scale))
-        log_probs = torch.where(value < half, below, torch.where(value > 1 - half, above, inside))
-        return log_probs.sum((-3, -2, -1))
+
+def nearest_level(x: Tensor) -> Tensor:
+    """Return the grey level 0, 1/255, …, 1 that is nearest to each number, same shape."""
+    return (x * (GREY_LEVELS - 1)).round().clamp(0, GREY_LEVELS - 1) / (GREY_LEVELS - 1)
+
+
+def level_log_prob(value: Tensor, location: Tensor, log_scale: Tensor) -> Tensor:
+    """Return the log probability of grey levels under logistics cut into bins, nats, same shape.
+
+    log(σ(a) − σ(b)) = log σ(a) + log σ(−b) + log(1 − e^(b − a)) loses no digits.
+
+    Args:
+        value: levels 0, 1/255, …, 1.
+        location: μ of each.
+        log_scale: log s of each.
+    """
+    inverse_scale = (-log_scale).exp()
+    centred = value - location
+    half = 0.5 / (GREY_LEVELS - 1)
+    upper, lower = (centred + half) * inverse_scale, (centred - half) * inverse_scale
+    below, above = logsigmoid(upper), logsigmoid(-lower)
+    inside = below + above + torch.log(-torch.expm1(-2 * half * inverse_scale))
+    return torch.where(value < half, below, torch.where(value > 1 - half, above, inside))

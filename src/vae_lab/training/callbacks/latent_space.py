@@ -79,7 +79,7 @@ class LatentUsage(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
-        active = active_units(model.encode(images).mean)
+        active = active_units(model.encode(images).mean, model.posterior.unit_width)
         self._active_units = int(active.sum())
         kl_per_dim = model.draw(images, 1).kl_per_dim
         if kl_per_dim is None:
@@ -127,7 +127,9 @@ class LatentTraversals(PictureCallback):
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
-        """Decode the traversals; None if no dimension is active."""
+        """Decode the traversals; None if no dimension is active, or for discrete codes."""
+        if model.posterior.code_shape is not None:
+            return None
         q = model.encode(images)
         means, codes = q.mean, q.sample()
         kl_per_dim = model.draw(images, 1).kl_per_dim
