@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 
 from vae_lab.training.module import VAEModule
 
@@ -52,6 +53,8 @@ class Stopwatch(pl.Callback):
         self.images += (pl_module.running.images - self._counted) * trainer.world_size
         self._counted = pl_module.running.images
         if trainer.is_last_batch:
+            if pl_module.device.type == "cuda":  # which may lag behind
+                torch.cuda.synchronize(pl_module.device)
             self._pause()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
