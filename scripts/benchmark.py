@@ -1,6 +1,7 @@
 """Speed, as ratios from one run in which the rivals take turns.
 
 python scripts/benchmark.py epoch    # training, beside a bare loop and the usual tutorial
+python scripts/benchmark.py epoch --accelerator gpu    # the same, captured in CUDA graphs
 python scripts/benchmark.py nll      # log p(x), beside a bare loop of decoder calls
 python scripts/benchmark.py scale    # two processes beside one, sweeps of several jobs at once
 python scripts/benchmark.py mapped   # a file of 6 GiB, read from the disk, beside bytes in memory
@@ -32,13 +33,22 @@ def main() -> None:
     )
     parser.add_argument("what", choices=tuple(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=6, help="turns that are timed")
+    parser.add_argument(
+        "--accelerator", choices=("cpu", "gpu"), default="cpu", help="of epoch: where it trains"
+    )
     parser.add_argument("--output", type=Path, help="where the JSON goes")
     arguments = parser.parse_args()
     quieten()
-    report, table = BENCHMARKS[arguments.what].run(arguments.rounds)
-    report["hardware"] = environment.hardware(torch.device("cpu"), 1)
+    is_on_gpu = arguments.accelerator == "gpu"
+    if is_on_gpu and (arguments.what != "epoch" or not torch.cuda.is_available()):
+        raise ValueError("--accelerator gpu is for epoch, on a machine with a GPU of NVIDIA's")
+    options = {"accelerator": "gpu"} if is_on_gpu else {}
+    report, table = BENCHMARKS[arguments.what].run(arguments.rounds, **options)
+    device = torch.device("cuda" if is_on_gpu else "cpu")
+    report["hardware"] = environment.hardware(device, 1)
     report["versions"] = environment.versions()
-    output = arguments.output or FOLDER / f"{arguments.what}.json"
+    name = f"{arguments.what}_gpu" if is_on_gpu else arguments.what
+    output = arguments.output or FOLDER / f"{name}.json"
     write_atomically(output, json.dumps(report, indent=2) + "\n")
     terminal.console().print(table)
     print(f"peak resident memory {report['peak_resident_mib']} MiB; written to {output}")

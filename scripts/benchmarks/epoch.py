@@ -4,95 +4,49 @@ Times training epochs of the 784-400-20 network at batch 128 on all 60,000 image
 framework, with the callbacks and loggers of a default run; (b) a bare loop over the same tensors
 with the same binarisation, optimiser, compilation and precision; (c) the usual tutorial:
 torchvision, ToTensor, DataLoader, eager Adam, grey pixels. The three take turns, epoch by epoch, so
-that a change of the machine's speed meets all of them; the best epoch of each counts.
+that a change of the machine's speed meets all of them; the best epoch of each counts. On a GPU the
+bare loop is called, and captured in a CUDA graph; networks and batch sizes are more.
 """
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra
 import lightning.pytorch as pl
 import torch
 from rich.table import Table
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.utils.data import DataLoader
-from torchvision import datasets, transforms
 
 from benchmarks.memory import peak_resident_mib
-from vae_lab.data.binarization import sample
+from benchmarks.rivals import BATCH, Bare, Epoch, TutorialVAE, Variant, bare_loop, tutorial
 from vae_lab.training import build as experiments
+from vae_lab.training.capture import Graphs, graphs_on
 
 ROOT = Path(__file__).parents[2]
-BATCH = 128
 VARIANTS = {
     "eager": {"compile": False, "precision": "32-true"},
     "compiled": {"compile": True, "precision": "32-true"},
     "compiled, bf16": {"compile": True, "precision": "bf16-mixed"},
 }
-Epoch = Callable[[], None]
+CASES: dict[str, tuple[tuple[str, ...], int]] = {  # network, and images per step
+    "mlp, 128": ((), 128),
+    "mlp, 1024": ((), 1024),
+    "conv, 128": (("model=conv", "latent_dim=16"), 128),
+}
 
 
-class TutorialVAE(nn.Module):
-    """784-400-20 as tutorials write it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(784, 400)
-        self.mean = nn.Linear(400, 20)
-        self.log_variance = nn.Linear(400, 20)
-        self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return −ELBO of images (B, 1, 28, 28), nats per image."""
-        x = x.reshape(-1, 784)
-        hidden = self.hidden(x).relu()
-        mean, log_variance = self.mean(hidden), self.log_variance(hidden)
-        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        bce = binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
-        kl = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
-        return (bce + kl) / len(x)
+COLUMNS = ("framework", "bare", "captured")
 
 
-def bare_loop(images: Tensor, compile_model: bool, precision: str) -> Epoch:
-    """Return one epoch of the shortest loop that does what the framework does to the numbers."""
-    model = TutorialVAE()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    loss_of = torch.compile(model) if compile_model else model
-    use_bf16 = precision == "bf16-mixed"
+class Case(NamedTuple):
+    """What is trained, and on what; ``most`` batches an epoch, or all."""
 
-    def epoch() -> None:
-        order = torch.randperm(len(images))
-        for start in range(0, len(images), BATCH):
-            batch = images[order[start : start + BATCH]]
-            x = sample(batch)
-            with torch.autocast("cpu", torch.bfloat16, enabled=use_bf16):
-                loss = loss_of(x)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-    return epoch
-
-
-def tutorial(root: str) -> Epoch:
-    """Return one epoch of the usual tutorial."""
-    data = datasets.MNIST(root, train=True, transform=transforms.ToTensor())
-    loader = DataLoader(data, batch_size=BATCH, shuffle=True)
-    model = TutorialVAE()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-
-    def epoch() -> None:
-        for x, _ in loader:
-            optimizer.zero_grad()
-            loss = model(x)
-            loss.backward()
-            optimizer.step()
-
-    return epoch
+    accelerator: str
+    network: tuple[str, ...]
+    batch: int
+    most: int | None = None
 
 
 class TakeTurns(pl.Callback):
@@ -108,23 +62,30 @@ class TakeTurns(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start timing the framework."""
-        self._began = time.perf_counter()
+        self._began = _now(pl_module.device)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop timing the framework, then run and time the rivals."""
-        self.seconds["framework"].append(time.perf_counter() - self._began)
+        self.seconds["framework"].append(_now(pl_module.device) - self._began)
         for name, epoch in self.rivals.items():
-            began = time.perf_counter()
+            began = _now(pl_module.device)
             epoch()
-            self.seconds[name].append(time.perf_counter() - began)
+            self.seconds[name].append(_now(pl_module.device) - began)
 
     def best(self) -> dict[str, float]:
         """Return the best seconds per epoch of each."""
         return {name: min(seconds[1:]) for name, seconds in self.seconds.items()}
 
 
-def measure(variant: dict[str, bool | str], rounds: int) -> dict[str, float]:
-    """Run all three for ``rounds`` epochs; return the best seconds of each."""
+def _now(device: torch.device) -> float:
+    """Return the time once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def measure(case: Case, variant: Variant, rounds: int, with_tutorial: bool) -> dict[str, float]:
+    """Run all for ``rounds`` epochs; return the best seconds of each."""
     with tempfile.TemporaryDirectory() as folder:
         with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             overrides = [
@@ -133,22 +94,34 @@ def measure(variant: dict[str, bool | str], rounds: int) -> dict[str, float]:
                 f"trainer.max_epochs={rounds + 1}",
                 f"trainer.precision={variant['precision']}",
                 f"compile={variant['compile']}",
+                f"trainer={case.accelerator}",
+                f"data.batch_size={case.batch}",
+                f"+trainer.limit_train_batches={case.most or 1.0}",
+                *case.network,
             ]
             cfg = hydra.compose("train", overrides)
         experiment = experiments.build(cfg)
         experiment.datamodule.prepare_data()
         experiment.datamodule.setup("fit")
+        device = experiment.trainer.strategy.root_device
         images = experiment.datamodule.splits["train"].images
-        turns = TakeTurns(
-            {
-                "bare": bare_loop(images, bool(variant["compile"]), str(variant["precision"])),
-                "tutorial": tutorial(cfg.data.root),
-            }
-        )
+        images = (images if case.most is None else images[: case.most * case.batch]).to(device)
+        module = experiment.module
+
+        def bare(graphs: Graphs | None = None) -> Epoch:
+            model = Bare(module.model, module.objective) if case.network else TutorialVAE()
+            return bare_loop(model, images, variant, case.batch, graphs)
+
+        rivals = {"bare": bare()}
+        if graphs := graphs_on(device):
+            rivals["captured"] = bare(graphs)
+        if with_tutorial:
+            rivals["tutorial"] = tutorial(cfg.data.root, device)
+        turns = TakeTurns(rivals)
         # first, so that what other callbacks do at the end of an epoch is not counted as training
         experiment.trainer.callbacks.insert(0, turns)  # type: ignore[attr-defined]
-        experiment.trainer.fit(experiment.module, datamodule=experiment.datamodule)
-    return turns.best()
+        experiment.trainer.fit(module, datamodule=experiment.datamodule)
+    return turns.best() | {"images": float(len(images))}
 
 
 def has_fast_bf16() -> bool:
@@ -159,8 +132,49 @@ def has_fast_bf16() -> bool:
     )
 
 
-def run(rounds: int) -> tuple[dict[str, Any], Table]:
+def run(rounds: int, accelerator: str = "cpu") -> tuple[dict[str, Any], Table]:
     """Measure every variant; return the report and a table of the ratios."""
+    if accelerator == "cpu":
+        return _run_on_cpu(rounds)
+    cases = [(case, variant) for case in CASES for variant in VARIANTS]
+    results, table = on_gpu(rounds, "gpu", cases, with_tutorial=True)
+    return {"results": results, "rounds": rounds, "peak_resident_mib": peak_resident_mib()}, table
+
+
+def on_gpu(
+    rounds: int,
+    accelerator: str,
+    cases: Sequence[tuple[str, str]],
+    with_tutorial: bool,
+    most: int | None = None,
+) -> tuple[dict[str, Any], Table]:
+    """Measure beside bare loops, called and captured; return the results and a table.
+
+    Args:
+        rounds: epochs of each.
+        accelerator: an option of ``trainer``.
+        cases: names out of ``CASES``, and of ``VARIANTS``.
+        with_tutorial: whether the usual tutorial takes part, whose epochs take long.
+        most: batches of an epoch; None for all.
+    """
+    table = Table(title="images a second in training, best of several epochs")
+    for column in ("", "framework (a)", "bare, called", "bare, captured (b)", "a of b", "a of c"):
+        table.add_column(column, justify="right")
+    results = {}
+    for name, variant in cases:
+        case = Case(accelerator, *CASES[name], most)
+        best = measure(case, VARIANTS[variant], rounds, with_tutorial)
+        rates = {k: best["images"] / best[k] for k in best if k != "images"}
+        framework = rates["framework"]
+        shares = {k: framework / rate for k, rate in rates.items() if k != "framework"}
+        results[f"{name}, {variant}"] = {"images_per_second": rates, "shares": shares}
+        cells = [f"{rates[k]:,.0f}" if k in rates else "" for k in COLUMNS]
+        cells += [f"{shares[k]:.2f}" if k in shares else "" for k in ("captured", "tutorial")]
+        table.add_row(f"{name}, {variant}", *cells)
+    return results, table
+
+
+def _run_on_cpu(rounds: int) -> tuple[dict[str, Any], Table]:
     table = Table(title="seconds per training epoch, best of several")
     for column in ("", "framework (a)", "bare (b)", "tutorial (c)", "a/b", "a/c"):
         table.add_column(column, justify="right")
@@ -169,7 +183,7 @@ def run(rounds: int) -> tuple[dict[str, Any], Table]:
         if "bf16" in name and not has_fast_bf16():
             results[name] = "not run: this processor has no bf16 arithmetic"
             continue
-        best = measure(variant, rounds)
+        best = measure(Case("cpu", (), BATCH), variant, rounds, with_tutorial=True)
         a, b, c = best["framework"], best["bare"], best["tutorial"]
         results[name] = {"seconds": best, "a/b": a / b, "a/c": a / c}
         table.add_row(name, f"{a:.2f}", f"{b:.2f}", f"{c:.2f}", f"{a / b:.2f}", f"{a / c:.2f}")

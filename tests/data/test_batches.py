@@ -1,11 +1,13 @@
 """Which images make up which batch: every image once, on every number of processes."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
 
 from vae_lab.data.batches import EpochOrder, GlobalBatches, ImageTensors, ResumableLoader
+from vae_lab.data.placement import AheadLoader, fits_on, loader_on
 
 
 def batches_of_all_ranks(length, batch_size, world_size, epoch=0):
@@ -83,6 +85,14 @@ def test_unshuffled_order_is_the_order_of_the_files_in_every_epoch():
         assert order.indices().tolist() == list(range(10))
 
 
+@pytest.fixture(params=["gathered where it is needed", "copied ahead"], autouse=True)
+def kind(request, monkeypatch):
+    """The loader of images on the device, and that of images that do not fit there."""
+    if request.param == "copied ahead":
+        ahead = partial(AheadLoader, begin=lambda batch: lambda: batch)
+        monkeypatch.setitem(globals(), "ResumableLoader", ahead)
+
+
 def loader(length=23, batch_size=4, epoch=2):
     """Return a loader whose labels are the numbers of the images."""
     order = EpochOrder(length, shuffle=True, seed=0)
@@ -145,3 +155,20 @@ def test_a_state_of_another_epoch_begins_a_whole_one():
     resumed = loader(epoch=3)
     resumed.load_state_dict({"epoch": 2, "delivered": 4})
     assert labels(resumed) == labels(loader(epoch=3))
+
+
+def test_raw_batches_are_the_images_and_stay_raw_until_told_otherwise():
+    raw = loader()
+    raw.delivers_raw = True
+    images = [raw.bytes_of(batch) for batch in raw]
+    raw.delivers_raw = False
+    assert all(torch.equal(one, batch[0]) for one, batch in zip(images, raw, strict=True))
+
+
+def test_images_that_take_a_quarter_of_the_memory_stay_on_the_host():
+    plain, gpu = loader(), torch.device("cuda")
+    assert fits_on(gpu, plain.dataset, free=4 * 92 + 1)
+    assert not fits_on(gpu, plain.dataset, free=4 * 92)
+    assert not fits_on(torch.device("cpu"), plain.dataset)
+    there = loader_on(torch.device("meta"), plain.dataset, plain.batch_sampler, is_resident=True)
+    assert {t.device.type for batch in there for t in batch} == {"meta"}

@@ -12,6 +12,7 @@ from vae_lab.data import ImageDataModule
         ("batch_size", 0),
         ("batch_size", -1),
         ("global_batch_size", 0),
+        ("eval_batch_size", 0),
         ("val_size", -1),
         ("binarization", "stochastic"),
     ],
@@ -51,6 +52,9 @@ def test_validation_and_test_images_come_in_the_order_of_the_file(small, numbers
     test = [numbers(images) for images, _ in datamodule.test_dataloader()]
     assert val == [[17, 18, 19, 20], [21, 22]]
     assert test == [[200, 201, 202, 203], [204, 205, 206, 207, 208]]
+    datamodule.eval_batch_size = 6
+    assert [numbers(images) for images, _ in datamodule.val_dataloader()] == [[*val[0], *val[1]]]
+    assert len(next(iter(datamodule.train_dataloader()))[1]) == 4
 
 
 @pytest.mark.parametrize("val_size", [0, 6])

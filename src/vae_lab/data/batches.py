@@ -21,7 +21,12 @@ class ImageTensors(Dataset[Batch]):
     Args:
         images: bytes, (N, C, H, W).
         labels: integers, (N,).
+
+    Attributes:
+        stays_on_host: whether batches have to be made there.
     """
+
+    stays_on_host = False
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images = images
@@ -36,6 +41,10 @@ class ImageTensors(Dataset[Batch]):
     def __getitems__(self, indices: Tensor) -> Batch:
         """Return the images (B, C, H, W) and labels (B,) at ``indices`` (B,)."""
         return self.images[indices], self.labels[indices]
+
+    def on(self, device: torch.device) -> "ImageTensors":
+        """Return a copy on ``device``."""
+        return ImageTensors(self.images.to(device), self.labels.to(device))
 
 
 class EpochOrder:
@@ -88,6 +97,7 @@ class GlobalBatches:
 
     Attributes:
         delivered: batches of the epoch so far.
+        device: where the indices lie; the host at first.
 
     Raises:
         ValueError: if there are fewer images than processes.
@@ -110,6 +120,7 @@ class GlobalBatches:
         self._announce = announce
         self._start = (0, 0)
         self.delivered = 0
+        self.device = torch.device("cpu")
 
     def go_on(self, epoch: int, batch: int) -> None:
         """Begin with this batch the next time, if that is in this epoch."""
@@ -121,7 +132,7 @@ class GlobalBatches:
         return max(1, whole + (rest >= LEAST * self.world_size))
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = self.sampler.indices()
+        order = self.sampler.indices().to(self.device)
         (epoch, start), self._start = self._start, (0, 0)
         first = start if epoch == self.sampler.epoch else 0
         self.delivered = first
@@ -150,18 +161,40 @@ class ResumableLoader:
     Args:
         dataset: the images.
         batches: the indices of each batch.
+
+    Attributes:
+        delivers_raw: whether the next batch is to be what ``bytes_of`` takes, and no more.
+        raw: that of the batch that was delivered last; here its indices, (B,).
+        knows_labels: whether ``labels_of`` finds those of a raw batch.
     """
+
+    knows_labels = True
 
     def __init__(self, dataset: ImageTensors, batches: GlobalBatches) -> None:
         self.dataset = dataset
         self.batch_sampler = batches  # the name under which Lightning looks for ``set_epoch``
+        self.delivers_raw = False
+        self.raw: Tensor
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | Tensor]:
         for indices in self.batch_sampler:
-            yield self.dataset.__getitems__(indices)
+            self.raw = indices
+            yield indices if self.delivers_raw else self.dataset.__getitems__(indices)
+
+    def is_for(self, device: torch.device) -> bool:
+        """Tell whether the bytes of raw batches lie on ``device``."""
+        return self.dataset.images.device == device
+
+    def bytes_of(self, raw: Tensor) -> Tensor:
+        """Return the images of a batch that was delivered raw, bytes (B, C, H, W)."""
+        return self.dataset.images[raw]
+
+    def labels_of(self, raw: Tensor) -> Tensor:
+        """Return the labels of a batch that was delivered raw, (B,)."""
+        return self.dataset.labels[raw]
 
     def state_dict(self) -> dict[str, Any]:
         """Return how many batches of which epoch have been delivered."""

@@ -13,6 +13,7 @@ and a file in a folder ``data`` of the configuration that names it and its argum
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from vae_lab.data.binarization import Binarization, binarize_once, sample, to_fl
 from vae_lab.data.dequantization import DequantizedTensors, dequantize, dequantize_once
 from vae_lab.data.few_labels import without_most
 from vae_lab.data.mapped import MappedImages
+from vae_lab.data.placement import fits_on, loader_on
 from vae_lab.decoding import Fit
 from vae_lab.model.likelihoods import Pixels
 
@@ -35,6 +37,7 @@ Split = Literal["train", "val", "test"]
 # Seeds of what is sampled once: fixed, so that every run is scored on the same images.
 ONE_TIME_SEEDS: dict[Split, int] = {"train": 1, "val": 2, "test": 3}
 CHANNELS = (1, 3)  # grey, and red, green, blue
+PIXELS_ON_GPU = 2**21  # of a batch of validation or testing
 AT_ONCE = 1000  # images, where all of them may not fit into memory
 
 
@@ -55,6 +58,8 @@ class ImageDataModule(pl.LightningDataModule):
         val_size: training images kept for validation; 0 trains on all.
         binarization: ``dynamic``, ``static``, ``threshold`` or ``none``.
         seed: of the order of the training images, and of which have labels.
+        eval_batch_size: images per batch and process of validation and testing, whose metrics are
+            means over images; None for as many as in training, on a GPU for as many as suit it.
         dequantize: whether levels that are not binarised get noise between them, for likelihoods
             that are densities: in training anew at every use, else once.
         num_labels: how many training images have a label, as many of each class as may be; None
@@ -89,6 +94,7 @@ class ImageDataModule(pl.LightningDataModule):
         val_size: Whole,
         binarization: Binarization,
         seed: Seed,
+        eval_batch_size: Size | None = None,
         dequantize: bool = False,
         num_labels: Size | None = None,
     ) -> None:
@@ -103,6 +109,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.val_size = val_size
         self.binarization = Binarization(binarization)
         self.seed = seed
+        self.eval_batch_size = eval_batch_size
         self.dequantize = dequantize
         self.num_labels = num_labels
         self.splits: dict[Split, ImageTensors] = {}
@@ -193,10 +200,15 @@ class ImageDataModule(pl.LightningDataModule):
         images, labels = batch
         if images.is_floating_point():  # with noise that was sampled once
             return batch
+        if self._is_training() or self.pixels == "continuous":
+            return self.training_images(images), labels
+        return to_float(images), labels
+
+    def training_images(self, images: Tensor) -> Tensor:
+        """Map bytes to [0, 1]; sample what is sampled anew at every use."""
         if self.pixels == "continuous":
-            return dequantize(images), labels
-        is_due = self.binarization is Binarization.DYNAMIC and self._is_training()
-        return sample(images) if is_due else to_float(images), labels
+            return dequantize(images)
+        return sample(images) if self.binarization is Binarization.DYNAMIC else to_float(images)
 
     def examples(self, count: int) -> Batch:
         """Return ``count`` images and labels that are the same at every call, for pictures.
@@ -268,6 +280,18 @@ class ImageDataModule(pl.LightningDataModule):
             )
         return share
 
+    def images_scored(self, processes: int) -> int:
+        """Return how many images of a batch of validation or testing each process takes."""
+        if self.eval_batch_size is not None:
+            return self.eval_batch_size
+        trained = self.images_per_process(processes)
+        suited = PIXELS_ON_GPU // math.prod(self.image_shape)
+        return max(trained, suited) if self._device.type == "cuda" else trained
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
     def _is_training(self) -> bool:
         return self.trainer is None or self.trainer.training
 
@@ -312,7 +336,9 @@ class ImageDataModule(pl.LightningDataModule):
         is_labelled = data.labels >= 0
         is_apart = None if is_labelled.all() else is_labelled
         order = EpochOrder(len(data), shuffle, self.seed, is_apart)
-        announce = partial(self.mapped.announce, data.images) if self.mapped else None
-        share = self.images_per_process(world_size)
-        batches = GlobalBatches(order, share, rank, world_size, announce)
-        return ResumableLoader(data, batches)
+        size = (self.images_per_process if split == "train" else self.images_scored)(world_size)
+        device, is_resident = self._device, fits_on(self._device, data)
+        mapped = None if is_resident else self.mapped
+        announce = partial(mapped.announce, data.images) if mapped else None
+        batches = GlobalBatches(order, size, rank, world_size, announce)
+        return loader_on(device, data, batches, is_resident)

@@ -52,6 +52,8 @@ class DequantizedTensors(ImageTensors):
         seed: of the noise.
     """
 
+    stays_on_host = True
+
     def __init__(self, images: Tensor, labels: Tensor, seed: int) -> None:
         super().__init__(images, labels)
         self.seed = seed

@@ -13,6 +13,8 @@ from vae_lab.model.likelihoods import Pixels
 MAX_PIXELS = 2**20  # decoded pixels held at once: 4 MiB a tensor in float32, which a cache can hold
 BITS_OF_A_BYTE = 8
 MAX_IMAGES = 128  # encoded together: few enough for many samples of each to be decoded together
+PIXELS_ON_GPU = 2**25  # 128 MiB a tensor in float32
+IMAGES_ON_GPU = 1024
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def importance_sample(
 
     A lower bound in expectation, tighter with every sample (Burda et al. 2016, eq. 8 and
     theorem 1, arXiv:1509.00519). Each image is encoded once; images × samples are decoded in
-    chunks, so memory grows with neither.
+    chunks, so memory grows with neither. A GPU takes larger chunks than a processor, and draws
+    other random numbers for an image.
 
     Args:
         model: anything that draws.
@@ -53,9 +56,11 @@ def importance_sample(
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     sums, sums_of_squares = [], []
-    for x in images.split(MAX_IMAGES):
+    is_on_gpu = images.device.type == "cuda"
+    pixels = PIXELS_ON_GPU if is_on_gpu else MAX_PIXELS
+    for x in images.split(IMAGES_ON_GPU if is_on_gpu else MAX_IMAGES):
         draw = model.condition(x)
-        chunk = max(1, MAX_PIXELS // x.numel())
+        chunk = max(1, pixels // x.numel())
         log_sum = x.new_full((len(x),), -torch.inf)
         log_sum_of_squares = log_sum.clone()
         for start in range(0, num_samples, chunk):

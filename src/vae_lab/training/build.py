@@ -19,6 +19,7 @@ from vae_lab.runs.instantiate import instantiate
 from vae_lab.training.callbacks.album import Album
 from vae_lab.training.callbacks.exhibit import Exhibit, Period
 from vae_lab.training.callbacks.stopwatch import Stopwatch
+from vae_lab.training.capture import graphs_on
 from vae_lab.training.checkpoints import AtomicCheckpoints
 from vae_lab.training.execution import Stepping
 from vae_lab.training.module import VAEModule
@@ -35,6 +36,7 @@ OWN_VALUES: dict[str, Any] = {
     "compile": bool,
     "class_names": Sequence[str] | None,
     "steps_per_execution": Union[Size, Literal["auto"]],  # noqa: UP007 - pyright knows no | of Annotated
+    "cuda_graphs": Union[bool, Literal["auto"]],  # noqa: UP007
     "pictures_every_n_epochs": Period,
     "evaluation.num_samples": Size,
     "sweep.name": str | int | float | None,
@@ -130,6 +132,11 @@ def build(cfg: DictConfig) -> Experiment:
         gradient_clip_val=None,
         gradient_clip_algorithm=None,
     )
+    if cfg.cuda_graphs is True and graphs_on(device := trainer.strategy.root_device) is None:
+        raise ValueError(
+            f"cuda_graphs=true needs a GPU of NVIDIA's, and this run trains on {device.type}; "
+            "use cuda_graphs=auto"
+        )
     return Experiment(cfg, datamodule, module, trainer, stopwatch, compared_by, validates, trial)
 
 
@@ -140,6 +147,7 @@ def _stepping(cfg: DictConfig) -> Stepping:
         trainer.gradient_clip_val,
         trainer.get("gradient_clip_algorithm"),
         cfg.steps_per_execution,
+        cfg.cuda_graphs,
     )
 
 

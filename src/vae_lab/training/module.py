@@ -1,13 +1,12 @@
 """The LightningModule: steps, metrics, optimiser."""
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.trainer.call import _call_callback_hooks
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -19,13 +18,17 @@ from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
-from vae_lab.objectives import Bound, Objective
+from vae_lab.objectives import Objective
 from vae_lab.objectives.bound import Scheduled
 from vae_lab.objectives.schedules import Constant, Schedule
 from vae_lab.seeding import derived_seed, set_random_state
 from vae_lab.training.callbacks.averaged_weights import AveragedWeights
 from vae_lab.training.execution import Execution, Stepping
+from vae_lab.training.feed import Feed, feed_of
 from vae_lab.training.lightning_speed import UncheckedHookName, forget_nvml
+from vae_lab.training.running_means import RunningMeans
+from vae_lab.training.step import Examples, terms_of
+from vae_lab.training.steps import Steps, steps_of
 
 SPLIT_SEEDS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 
@@ -50,7 +53,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
 
     Attributes:
         execution: the call of ``training_step`` in progress, while training.
-        images_trained: how many images this process has trained on.
+        running: the means of training that are logged next.
 
     Raises:
         ValueError: if ``nll_samples`` is less than 1.
@@ -79,12 +82,11 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.nll_samples = nll_samples
         self.seed = seed
         self.stepping = stepping
-        self.images_trained = 0
         self.automatic_optimization = False
         self.compiles = compile_model
         self._score = torch.compile(self._ask) if compile_model else self._ask
-        self._sums: Tensor | float = 0.0  # of the training terms since they were last logged
-        self._count = 0
+        self.running = RunningMeans()
+        self._steps: Steps | None = None
         self.validated_at = -1.0  # the epoch that the objective was told at the last validation
         caveat = model.likelihood.caveat(pixels)
         for warning in filter(None, (caveat, objective.caveat(model))):
@@ -107,6 +109,11 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         return self._is_likelihood and has_samples and self.objective.compared_by == "elbo"
 
     @property
+    def learns_labels(self) -> bool:
+        """Whether training asks for the labels of images."""
+        return self.model.is_conditional or self.model.takes_unlabelled
+
+    @property
     def epoch(self) -> float:
         """Epochs done at the start of the training step in progress, or of the last one."""
         done = self.trainer.global_step
@@ -120,24 +127,27 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Fix the random numbers of this training batch, its binarisation included."""
         if self.trainer.training:
-            batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
-            self._set_seed("train", self.current_epoch, batches)
+            self._seed_batch(self.trainer.fit_loop.epoch_loop.batch_progress.current.ready)
         return batch
+
+    def _seed_batch(self, batches: int) -> None:
+        """Fix the random numbers of the batch that follows ``batches`` of this epoch."""
+        self._set_seed("train", self.current_epoch, batches)
 
     def setup(self, stage: str) -> None:
         """Find out who waits for what, before a callback tries a few steps."""
         if stage != "fit":
             return
-        self.execution = Execution(self.trainer, self.stepping)
+        self.execution = Execution(self.trainer, self.stepping, self._seed_batch)
         callbacks = self.trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
-        self._averages = [c for c in callbacks if isinstance(c, AveragedWeights)]
+        self.averages = [c for c in callbacks if isinstance(c, AveragedWeights)]
 
     def on_train_start(self) -> None:
         """Move the running means of a resumed run, which are loaded on the CPU."""
         if self.device.type == "cpu":
             forget_nvml()
-        if isinstance(self._sums, Tensor):
-            self._sums = self._sums.to(self.device)
+        self.running.load(self.running.state(), self.device)
+        self._steps = None
 
     def on_validation_model_zero_grad(self) -> None:
         """Free the gradients, unless validation comes between two batches of a step."""
@@ -164,47 +174,58 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         Returns:
             the loss of the last batch, nats per image.
         """
+        feed = feed_of(self.trainer, self.learns_labels)
+        taken = self._takes_steps(feed)
         loss = torch.empty(())
-        for following in self.execution.batches(batch):
-            loss = self._train(following)
-        return loss
+        for following in self.execution.batches(batch, feed, taken.is_raw):
+            loss = self._train(taken, following)
+        return loss.clone()  # a captured step writes the next one to the same place
 
-    def _train(self, batch: Batch) -> Tensor:
+    def _train(self, steps: Steps, batch: Tensor | Examples) -> Tensor:
         """Add the gradient of a batch; with the last one of a step, take it. Return the loss."""
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        if self.execution.begins_step:
-            _call_callback_hooks(self.trainer, "on_before_zero_grad", optimizer.optimizer)
-            optimizer.zero_grad()
-        bound = self._bound(batch)
-        self._note(bound, len(batch[0]))
-        loss = -bound.value.mean()
-        with torch.autocast(self.device.type, enabled=False):  # as outside of training_step
-            self.manual_backward(loss / self.stepping.accumulate_grad_batches)
-            if self.execution.ends_step:
-                optimizer.step()
-                self._after_step()
-        return loss.detach()
+        execution, running = self.execution, self.running
+        number = execution.steps_done
+        epoch = number / self._steps_per_epoch
+        begins, ends = execution.begins_step, execution.ends_step
+        if isinstance(batch, tuple):
+            images, labels = batch[0].to(self.dtype), batch[1] if self.learns_labels else None
+            batch = images if steps.is_raw else (images, labels)
+        size = len(batch if isinstance(batch, Tensor) else batch[0])
+        self.model.posterior.follow(epoch)
+        terms = steps.executor(batch, self.objective.scheduled(epoch), begins, ends)
+        running.note(number, size)
+        if not steps.watches:
+            self._require_finite("train/loss", terms[0].item(), number)
+        every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
+        if ends and every_n_steps > 0 and (number + 1) % every_n_steps == 0:
+            self._look_back()
+            self._log("train", self._metrics(running.means(), steps.parts, epoch), size)
+            running.restart()
+        if ends:
+            steps.updates.note()
+            self._after_step(steps.executor.has_averaged)
+        return terms[0]
 
-    def _after_step(self) -> None:
+    def _takes_steps(self, feed: Feed | None) -> Steps:
+        """Return what takes steps, with the optimiser and the callbacks of this moment."""
+        trainer: Any = self.trainer
+        now = (trainer.optimizers[0], trainer.callbacks)
+        if self._steps is None or any(map(operator.is_not, self._steps.made_for, now)):
+            self._steps = steps_of(self, VAEModule, self._score, feed, now)
+        return self._steps
+
+    def _after_step(self, has_averaged: bool) -> None:
         torch.clear_autocast_cache()  # of the weights before
         if schedule := self.lr_schedulers():
             cast(LambdaLR, schedule).step()
-        for average in self._averages:
-            average.update(self.trainer, self)
+        for average in self.averages:
+            average.update(self.trainer, self, has_averaged)
 
-    def _note(self, bound: Bound, num_images: int) -> None:
-        """Add to the running means of training; log them where that is due."""
-        terms = self._terms(bound)
-        every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
-        step = self.trainer.global_step + 1
-        is_due = self.execution.ends_step and every_n_steps > 0 and step % every_n_steps == 0
-        if self.device.type == "cpu" or is_due:  # elsewhere, looking means waiting
-            self._require_finite("train/loss", terms[0])
-        self.images_trained += num_images
-        self._sums, self._count = self._sums + terms, self._count + 1
-        if is_due:
-            self._log("train", self._metrics(bound, self._sums / self._count), num_images)
-            self._sums, self._count = 0.0, 0
+    def _look_back(self) -> None:
+        """Refuse to go on if a loss was not finite that nobody has looked at yet."""
+        if self._steps is not None and self._steps.watches and (bad := self.running.first_bad()):
+            step, value = bad
+            self._require_finite("train/loss", value, step)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradient, once it is unscaled."""
@@ -213,16 +234,13 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation images."""
-        bound = self._bound(batch)
-        metrics = self._metrics(bound, self._terms(bound)) | self._accuracy(batch)
-        self._log("val", metrics, len(batch[0]))
+        self._log("val", self._measured(batch), len(batch[0]))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of test images, importance-sampled log-likelihood included."""
-        bound = self._bound(batch)
-        metrics = self._metrics(bound, self._terms(bound)) | self._accuracy(batch)
+        metrics = self._measured(batch)
         if self.estimates_nll:
-            x, labels = self._images(batch), batch[1]
+            x, labels = batch[0].to(self.dtype), batch[1]
             found = likelihoods(self.model, x, labels, self.nll_samples)
             metrics |= {name: values.mean() for name, values in found.items()}
         self._log("test", metrics, len(batch[0]))
@@ -231,14 +249,19 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         """Refuse to go on, and to keep a checkpoint, once a metric is not finite."""
         for name, value in self.trainer.callback_metrics.items():
             if name.startswith("val/"):
-                self._require_finite(name, value)
+                self._require_finite(name, value.item(), self.trainer.global_step)
 
-    def _bound(self, batch: Batch) -> Bound:
-        scheduled: Scheduled = self.objective.scheduled(self.epoch)
-        self.model.posterior.follow(self.epoch)
+    def _measured(self, batch: Batch) -> dict[str, Tensor | float]:
+        """Return the metrics of a batch that is not trained on."""
+        epoch = self.epoch
+        scheduled: Scheduled = self.objective.scheduled(epoch)
+        self.model.posterior.follow(epoch)
         if self.compiles:  # a number would be compiled anew whenever it changes
             scheduled = {n: torch.tensor(v, device=self.device) for n, v in scheduled.items()}
-        return Bound(*self._score(self._images(batch), scheduled, self._labels(batch)))
+        x, labels = batch[0].to(self.dtype), batch[1]
+        given = labels if self.model.is_conditional else None
+        value, parts = self._score(x, scheduled, given)
+        return self._metrics(terms_of(value, parts), parts, epoch) | self._accuracy(x, labels)
 
     def _ask(
         self, x: Tensor, scheduled: Scheduled, labels: Tensor | None
@@ -248,32 +271,19 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         bound = objective.score(draw, scheduled)
         return bound.value, bound.parts
 
-    def _images(self, batch: Batch) -> Tensor:
-        """Return the images in the precision of the weights."""
-        return batch[0].to(self.dtype)
-
-    def _labels(self, batch: Batch) -> Tensor | None:
-        """Return the labels where the model is scored given them, or learns from them."""
-        learns = self.model.takes_unlabelled and self.trainer.training
-        return batch[1] if self.model.is_conditional or learns else None
-
-    def _accuracy(self, batch: Batch) -> dict[str, Tensor]:
-        log_qy = self.model.classify(self._images(batch))
+    def _accuracy(self, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        log_qy = self.model.classify(x)
         if log_qy is None:
             return {}
-        return {"accuracy": (log_qy.argmax(-1) == batch[1]).to(log_qy.dtype).mean()}
+        return {"accuracy": (log_qy.argmax(-1) == labels).to(log_qy.dtype).mean()}
 
-    @staticmethod
-    def _terms(bound: Bound) -> Tensor:
-        """Return the loss and the parts of a bound, averaged over the batch, as one tensor (M,)."""
-        return torch.stack([-bound.value, *bound.parts.values()]).detach().mean(1)
-
-    def _metrics(self, bound: Bound, terms: Tensor) -> dict[str, Tensor | float]:
-        """Name ``terms``, and add the bound and the scheduled numbers."""
-        names = ["loss", *map(self.metric_name, bound.parts)]
+    def _metrics(
+        self, terms: Tensor, parts: Iterable[str], epoch: float
+    ) -> dict[str, Tensor | float]:
+        """Name the loss and the parts of the bound; add the bound and the scheduled numbers."""
+        names = ["loss", *map(self.metric_name, parts)]
         named = dict(zip(names, terms, strict=True))
-        scheduled = self.objective.scheduled(self.epoch)
-        scheduled |= self.model.posterior.scheduled(self.epoch)
+        scheduled = self.objective.scheduled(epoch) | self.model.posterior.scheduled(epoch)
         return named | {"bound": -named["loss"]} | scheduled
 
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
@@ -289,25 +299,26 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         metric(name)
         super().log(name, *args, **kwargs)
 
-    def _require_finite(self, name: str, value: Tensor) -> None:
-        if not math.isfinite(value.item()):
+    def _require_finite(self, name: str, value: float, step: int) -> None:
+        if not math.isfinite(value):
             raise FloatingPointError(
-                f"{name} is {value.item()} at step {self.trainer.global_step} "
-                f"(epoch {self.current_epoch}); training stopped, the last good checkpoint is "
-                "kept. Try a lower optimizer.lr or trainer.gradient_clip_val=1"
+                f"{name} is {value} at step {step} (epoch {self.current_epoch}); training "
+                "stopped, the last good checkpoint is kept. Try a lower optimizer.lr or "
+                "trainer.gradient_clip_val=1"
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the pixels are, the last validation's metrics, and, to resume, running means."""
+        self._look_back()
         checkpoint["pixels"] = self.pixels
         metrics = self.trainer.callback_metrics.items()
         checkpoint["metrics"] = {k: v.item() for k, v in metrics if k.startswith("val/")}
-        checkpoint["train_means"] = {"sums": self._sums, "count": self._count}
+        checkpoint["train_means"] = self.running.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the running means of the run that is resumed."""
-        means = checkpoint["train_means"]
-        self._sums, self._count = means["sums"], means["count"]
+        self.running.load(checkpoint["train_means"], self.device)
+        self._steps = None  # captured ones write where weights and sums were before
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and its learning-rate schedule unless that is constant."""

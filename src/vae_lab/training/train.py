@@ -205,7 +205,7 @@ def _information(experiment: Experiment) -> dict[str, float]:
     module, trainer, data = experiment.module, experiment.trainer, experiment.datamodule
     if module.model.posterior.is_point_mass or not trainer.is_global_zero:
         return {}
-    per_batch = data.images_per_process(trainer.world_size) * trainer.world_size
+    per_batch = data.images_scored(trainer.world_size) * trainer.world_size
     tested = per_batch * sum(map(int, trainer.num_test_batches))
     if not tested:  # trainer.limit_test_batches=0
         return {}

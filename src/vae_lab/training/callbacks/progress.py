@@ -202,5 +202,5 @@ def _tested_images(trainer: pl.Trainer) -> int:
     data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
     loader: Any = trainer.test_dataloaders
     images, batches = len(data.splits["test"]), sum(map(int, trainer.num_test_batches))
-    per_batch = data.images_per_process(trainer.world_size) * trainer.world_size
+    per_batch = data.images_scored(trainer.world_size) * trainer.world_size
     return images if batches == len(loader) else batches * per_batch

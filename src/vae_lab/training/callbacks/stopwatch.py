@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 
 from vae_lab.training.module import VAEModule
 
@@ -49,9 +50,11 @@ class Stopwatch(pl.Callback):
     ) -> None:
         """Count the images; stop after the last batch, before validation."""
         assert isinstance(pl_module, VAEModule)
-        self.images += (pl_module.images_trained - self._counted) * trainer.world_size
-        self._counted = pl_module.images_trained
+        self.images += (pl_module.running.images - self._counted) * trainer.world_size
+        self._counted = pl_module.running.images
         if trainer.is_last_batch:
+            if pl_module.device.type == "cuda":  # which may lag behind
+                torch.cuda.synchronize(pl_module.device)
             self._pause()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
