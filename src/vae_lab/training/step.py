@@ -30,7 +30,7 @@ class Executor(Protocol):
         batch: Any,
         scheduled: dict[str, float],
         begins: bool,
-        ends: bool,  # noqa: ANN401
+        ends: bool,
     ) -> Tensor:
         """Train on a batch whose random state is set; return its terms, (M,)."""
         ...
