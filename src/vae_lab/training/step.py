@@ -27,7 +27,7 @@ class Executor(Protocol):
 
     def __call__(
         self,
-        batch: Any,
+        batch: Any,  # noqa: ANN401 - what it takes differs
         scheduled: dict[str, float],
         begins: bool,
         ends: bool,
