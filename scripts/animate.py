@@ -47,7 +47,7 @@ def walk(run: RunDir, label: str | None) -> films.Film:
     """Walk along a closed path through the region where the codes lie, as one class."""
     model = run.open_model()
     codes, labels, class_names = codes_of(run, model)
-    path = journeys.closed_walk(codes, WALK_STEPS)
+    path = journeys.closed_walk(codes, WALK_STEPS, model.posterior.support)
     captions = [f"z = ({', '.join(f'{value:.1f}' for value in z)})" for z in path.tolist()]
     is_short = model.latent_dim <= LONGEST_CAPTION
     captions = captions if is_short else ["decoded"] * len(path)
@@ -67,7 +67,8 @@ def interpolation(run: RunDir, label: str | None) -> films.Film:
     model = run.open_model()
     codes, labels, class_names = codes_of(run, model)
     chosen = journeys.typical(codes, labels)
-    path = journeys.round_trip(codes[chosen], LEG_STEPS, journeys.straight, rest=REST_STEPS)
+    way = journeys.WAYS[model.posterior.support]
+    path = journeys.round_trip(codes[chosen], LEG_STEPS, way, rest=REST_STEPS)
     names = [class_names[int(label)] for label in labels[chosen]]
     captions = []
     halves = labels[chosen].cpu(), labels[chosen].roll(-1).cpu()

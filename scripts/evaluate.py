@@ -85,6 +85,8 @@ def print_table(evaluation: dict) -> None:
         unit = "" if figure["unit"].startswith("of ") else figure["unit"]  # stands with the value
         table.add_row(name, results_table.show(figure), unit + samples)
     terminal.console().print(table)
+    if protocol["dataset"] != "MNIST":
+        print("how samples look is measured on MNIST alone: mnist_fid, precision, recall")
     if evaluation["factors"]:
         print_factors(evaluation["factors"])
 

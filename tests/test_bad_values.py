@@ -28,6 +28,7 @@ LINES = (
     f"{MLP} objective=info_vae prior=flow model.prior.{FLOW} optimizer=adamax",
     f"{MLP} objective=iwae likelihood=discretized_logistic data.binarization=none",
     f"{MLP} objective=miwae posterior=iaf model.posterior.{FLOW}",
+    f"{MLP} objective=elbo posterior=power_spherical prior=uniform_sphere",
     f"{MLP} objective=renyi posterior=spline_flow model.posterior.{FLOW}",
     f"{MLP} objective=tcvae likelihood=continuous_bernoulli data.binarization=none",
     "model=conv model.encoder.channels=[2] model.encoder.hidden_size=4 callbacks=full",
@@ -38,7 +39,8 @@ LINES = (
     "data=cifar10 model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=cifar100 model.encoder.channels=[2] model.encoder.hidden_size=4",
     "data=svhn model.encoder.channels=[2] model.encoder.hidden_size=4",
-    "data=usps model.encoder.channels=[2] model.encoder.hidden_size=4",
+    "data=usps likelihood=discretized_logistic_mixture model.encoder.channels=[2] "
+    "model.encoder.hidden_size=4",
     "data=images data.root=pictures data.cache=cache model=mlp",
     f"{MLP} posterior=categorical prior=categorical",
     f"{MLP} posterior=vector_quantized prior=autoregressive",

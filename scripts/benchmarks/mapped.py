@@ -1,7 +1,7 @@
 """How fast a file of 6 GiB trains that is read from the disk, beside bytes in memory.
 
 Batches of 128 colour images of 64 × 64 pixels in shuffled order: delivered alone, and to a training
-step of a network (12,288-400-20). ``in memory``: 0.75 GiB of bytes. ``cold``: the system has been
+step of a network (12,288-64-20). ``in memory``: 0.75 GiB of bytes. ``cold``: the system has been
 told to forget the file, so that every image comes from the disk, as in a file much larger than the
 memory; ``plain`` without reading ahead. ``warm``: the system has the file in memory. Each turn
 reads other images; the best counts. The file is made of random bytes, in the folder for temporary
@@ -80,8 +80,8 @@ class Step:
 
     def __init__(self) -> None:
         self.network = nn.Sequential(
-            nn.Flatten(), nn.Linear(IMAGE, 400), nn.ReLU(), nn.Linear(400, 20),
-            nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, IMAGE),
+            nn.Flatten(), nn.Linear(IMAGE, 64), nn.ReLU(), nn.Linear(64, 20),
+            nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, IMAGE),
         )  # fmt: skip
         self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
 

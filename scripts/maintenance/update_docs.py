@@ -3,7 +3,8 @@
     python scripts/maintenance/update_docs.py
 
 ``conf/`` has the options; ``docs/runs/*.json`` are the ``summary.json`` of runs, named after them
-and with the ``command`` added; ``docs/benchmarks/*.json`` are what ``scripts/benchmark.py`` wrote.
+and with the ``command`` added, as are those in ``docs/priors``; ``docs/benchmarks/*.json`` are what
+``scripts/benchmark.py`` wrote.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any
 from option_tables import option_tables
 
 from vae_lab.evaluation.metrics import markdown_table
+from vae_lab.reports.results_table import show
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
@@ -97,6 +99,63 @@ def scale_table() -> str:
     return "\n".join(lines) + f"\n\nStart-up: {start}. {conditions(benchmark)}."
 
 
+def mapped_table() -> str:
+    """Return the table of ``docs/benchmarks/mapped.json``."""
+    benchmark = benchmark_of("mapped")
+    lines = [
+        "| | delivered, images/s | trained on, images/s | of the file in memory, MiB |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, result in benchmark["results"].items():
+        rate = result["images_per_second"]
+        lines.append(
+            f"| {name} | {rate['alone']:,.0f} | {rate['training']:,.0f} "
+            f"| {result['mapped_resident_mib']:,} |"
+        )
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
+def summaries(kind: str) -> list[dict[str, Any]]:
+    """Return the runs in a folder of ``docs/priors``, in the order of their names."""
+    folder = ROOT / "docs" / "priors" / kind
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def spheres_table() -> str:
+    """Return the table of ``docs/priors/spheres``."""
+    run: dict[str, Any] = {}
+    lines = ["| command | test ELBO | KL | log p(x), K = 100 |", "|---|--:|--:|--:|"]
+    for run in summaries("spheres"):
+        elbo, kl, nll = (run["metrics"][f"test/{name}"] for name in ("elbo", "kl", "nll"))
+        lines.append(f"| `{run['command']}` | {elbo:.2f} | {kl:.2f} | {-nll:.2f} |")
+    return "\n".join(lines) + (
+        f"\n\nNats per image; each with `data.batch_size=128 trainer.max_epochs={run['epochs']}`, "
+        f"seed {run['seed']}, on an {run['hardware']['name']}."
+    )
+
+
+def fitted_table() -> str:
+    """Return the table of ``docs/priors/fitted``, each trained run before its fitted priors."""
+    names = ("nll", "elbo", "aggregate_kl", "mnist_fid", "precision", "recall")
+    lines = [f"| run | prior | nats gained | {' | '.join(names)} |"]
+    lines.append("|---|---|--:|" + "--:|" * len(names))
+    shown: set[str] = set()
+    for run in summaries("fitted"):
+        fitted, trained = run["fitted"], run["trained"]
+        rows = [(f"`{run['command']}`", show(fitted["nll_gained"]), fitted["after"])]
+        if trained not in shown:
+            rows.insert(0, ("its own", "–", fitted["before"]))
+        shown.add(trained)
+        for prior, gained, figures in rows:
+            cells = [f"`{trained}`", prior, gained, *(show(figures.get(name)) for name in names)]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + (
+        "\n\nOn 10,000 test images, with standard errors over images; nats of log p(x) are gained "
+        "image by image, with the same latents; K = 100; the distance is in the features of the "
+        "MNIST classifier that ships with vae-lab."
+    )
+
+
 def conditions(benchmark: dict[str, Any]) -> str:
     """Say on what a benchmark ran."""
     return (
@@ -111,7 +170,13 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"results": results_table},
     "docs/metrics.md": {"metrics": markdown_table},
     "docs/options.md": {"options": lambda: option_tables(ROOT / "conf")},
-    "docs/speed.md": {"speed": speed_table, "nll": nll_table, "scale": scale_table},
+    "docs/priors.md": {"spheres": spheres_table, "fitted": fitted_table},
+    "docs/speed.md": {
+        "speed": speed_table,
+        "nll": nll_table,
+        "scale": scale_table,
+        "mapped": mapped_table,
+    },
 }
 
 

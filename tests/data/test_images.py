@@ -1,6 +1,7 @@
 """Folders of pictures: classes, splits, what is kept, what is refused."""
 
 import multiprocessing
+import threading
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from PIL import Image
 from torchvision import datasets
 
 from vae_lab.data import cache as caching
+from vae_lab.data import mapped
 from vae_lab.data.images import ImagesDataModule
 
 FIRST = [f"{number:03d}.png" for number in range(60)]
@@ -167,6 +169,22 @@ def test_pictures_are_decoded_once_until_they_or_the_order_change(opened, folder
     assert len(calls) == 3
 
 
+def test_a_folder_that_is_too_large_for_the_memory_gives_the_same_batches(
+    opened, folder, monkeypatch
+):
+    draw_many(folder)
+    usual = opened()
+    monkeypatch.setattr(mapped, "LARGE", 0.0)
+    large, announced = opened(), []
+    announce = large.mapped.announce
+    monkeypatch.setattr(large.mapped, "announce", lambda *a: announced.append(a) or announce(*a))
+    for before, now in zip(usual.train_dataloader(), large.train_dataloader(), strict=True):
+        assert torch.equal(before[0], now[0])
+    assert len(announced) == len(large.train_dataloader())
+    assert usual.mapped is None
+    assert usual.fingerprint() == large.fingerprint()
+
+
 @pytest.mark.slow
 def test_several_processes_decode_the_same_in_the_same_order(opened, folder, monkeypatch):
     draw_many(folder)
@@ -198,6 +216,20 @@ def test_runs_that_start_together_decode_once(opened, folder, tmp_path):
     assert all(result == results[0] for result in results)
     assert len(list((tmp_path / "cache").glob("*.bytes"))) == 1
     assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_who_waits_for_anothers_decoding_says_so(opened, folder, tmp_path, monkeypatch, caplog):
+    fcntl = pytest.importorskip("fcntl")
+    draw_many(folder, FIRST[:12])
+    opened()
+    assert not caplog.text
+    [path] = (tmp_path / "cache").glob("*.lock")
+    other = path.open("wb")
+    fcntl.flock(other, fcntl.LOCK_EX)
+    monkeypatch.setattr(caching, "SOON", 0.01)
+    threading.Timer(0.2, other.close).start()
+    opened()
+    assert "another run decodes these pictures" in caplog.text
 
 
 def test_a_full_disk_leaves_nothing_half_written(opened, folder, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ integrate = partial(integrate_plane, half_width=10.0, num_points=201)
 
 PRIORS = {
     "standard": lambda: None,
-    "mixture": lambda: MixtureOfGaussians(2, num_components=3, spread=1.0),
+    "mixture": lambda: MixtureOfGaussians(2, 3, 1.0, "diagonal"),
     "flow": lambda: FlowPrior(2, FLOWS["affine"]),
     "vampprior": lambda: VampPrior((1, 4, 4), num_components=3, noise=0.0),
 }

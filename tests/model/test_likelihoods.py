@@ -31,7 +31,7 @@ LIKELIHOODS = [
     OptimalNormal(momentum=0.1).eval(),
     ContinuousBernoulli(),
     DiscretizedLogistic(log_scale_range=(-5.0, 0.0)),
-    DiscretizedLogisticMixture(components=3, log_scale_range=(-5.0, 0.0)),
+    DiscretizedLogisticMixture(components=3, log_scale_range=(-9.0, 0.0)),
 ]
 
 

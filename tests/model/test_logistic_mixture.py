@@ -66,7 +66,7 @@ def test_green_follows_red_and_blue_follows_both():
 def test_one_component_of_grey_is_a_discretized_logistic():
     torch.manual_seed(0)
     location, log_scale = torch.randn(2, 5, 1, 4, 4)
-    features = torch.cat([torch.randn(5, 1, 4, 4), location, log_scale], 1)
+    features = torch.cat([torch.randn(5, 1, 4, 4), location - 0.5, log_scale + 2], 1)
     single = DiscretizedLogistic(RANGE)(torch.cat([location, log_scale], 1))
     mixture = DiscretizedLogisticMixture(1, RANGE)(features)
     x = torch.randint(256, (5, 1, 4, 4)) / 255

@@ -61,7 +61,7 @@ def test_standard_normal_has_nothing_to_train_or_to_save():
 
 def test_a_mixture_of_gaussians_is_a_mixture_of_its_parameters():
     torch.manual_seed(0)
-    prior = MixtureOfGaussians(latent_dim=2, num_components=5, spread=1.0).double()
+    prior = MixtureOfGaussians(2, 5, 1.0, "diagonal").double()
     for parameter in prior.parameters():
         torch.nn.init.normal_(parameter)
     components = Independent(Normal(prior.means, prior.log_scales.exp()), 1)
@@ -72,7 +72,7 @@ def test_a_mixture_of_gaussians_is_a_mixture_of_its_parameters():
 
 def test_a_mixture_of_gaussians_begins_with_means_of_that_spread_and_is_wholly_learned():
     torch.manual_seed(0)
-    prior = MixtureOfGaussians(latent_dim=2, num_components=5000, spread=3.0)
+    prior = MixtureOfGaussians(2, 5000, 3.0, "diagonal")
     assert_mean_is(prior.means.detach().square(), 9.0)
     p = prior(no_encoder)
     torch.testing.assert_close(p.log_scales, torch.zeros(5000, 2))
@@ -85,7 +85,9 @@ def test_a_mixture_of_gaussians_begins_with_means_of_that_spread_and_is_wholly_l
 def test_a_mixture_without_spread_begins_as_the_standard_normal(num_components):
     torch.manual_seed(0)
     z = torch.randn(7, 5, 3, dtype=torch.float64)
-    mixture = MixtureOfGaussians(3, num_components, spread=0.0).double()(no_encoder)
+    mixture = MixtureOfGaussians(3, num_components, spread=0.0, covariance="diagonal").double()(
+        no_encoder
+    )
     normal = StandardNormal(3).double()(no_encoder)
     torch.testing.assert_close(mixture.log_prob(z), normal.log_prob(z))
     torch.testing.assert_close(mixture.mean, normal.mean)
@@ -95,7 +97,7 @@ def test_a_mixture_without_spread_begins_as_the_standard_normal(num_components):
 def test_the_elbo_under_one_standard_component_is_that_under_the_standard_normal(gaussian_images):
     model = linear_gaussian("diagonal", mean_factor=0.6, scale_factor=1.3)
     expected = exact_elbo(model, gaussian_images).detach()
-    model.prior = MixtureOfGaussians(2, num_components=1, spread=0.0).double()
+    model.prior = MixtureOfGaussians(2, 1, 0.0, "diagonal").double()
     torch.manual_seed(0)
     draw = model.draw(gaussian_images.repeat(5000, 1, 1, 1), 1)
     elbos = ELBO(1.0, "analytic", 1, {})(draw, 0.0).value.detach()
@@ -183,7 +185,7 @@ def test_a_mixture_without_components_is_refused(num_components):
     with pytest.raises(ValueError, match=message):
         VampPrior(SHAPE, num_components, noise=0.1)
     with pytest.raises(ValueError, match=message):
-        MixtureOfGaussians(2, num_components, spread=1.0)
+        MixtureOfGaussians(2, num_components, spread=1.0, covariance="diagonal")
 
 
 @pytest.mark.parametrize("posterior", [Deterministic(2), flow_posterior("affine").float()])

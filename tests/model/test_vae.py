@@ -14,8 +14,14 @@ from torch.distributions import Independent, Normal
 
 from vae_lab.model.likelihoods import Bernoulli
 from vae_lab.model.networks import MLP
-from vae_lab.model.posteriors import DiagonalNormal, Posterior
-from vae_lab.model.priors import FlowPrior, MixtureOfGaussians, VampPrior
+from vae_lab.model.posteriors import DiagonalNormal, Posterior, SphericalPosterior
+from vae_lab.model.priors import (
+    FlowPrior,
+    MixtureOfGaussians,
+    StandardNormal,
+    UniformSpherePrior,
+    VampPrior,
+)
 from vae_lab.model.vae import VAE
 
 TERMS = ("log_px", "log_pz", "log_qz", "log_w")
@@ -224,7 +230,9 @@ def test_a_latent_space_without_dimensions_is_refused(bernoulli_model):
         VAE((1, 4, 4), 0, network, network, *parts)
 
 
-@pytest.mark.parametrize("prior", [MixtureOfGaussians(20, 50, 1.0), FlowPrior(20, zuko.flows.MAF)])
+@pytest.mark.parametrize(
+    "prior", [MixtureOfGaussians(20, 50, 1.0, "diagonal"), FlowPrior(20, zuko.flows.MAF)]
+)
 def test_densities_of_latents_keep_their_digits_in_mixed_precision(prior):
     torch.manual_seed(0)
     network = partial(MLP, hidden_sizes=[8], activation=nn.ReLU, normalization=None)
@@ -233,3 +241,33 @@ def test_densities_of_latents_keep_their_digits_in_mixed_precision(prior):
         draw = model.draw(torch.rand(5, 1, 4, 4).round(), 3)
     assert {draw.log_px.dtype, draw.log_pz.dtype, draw.log_qz.dtype} == {torch.float32}
     assert torch.equal(draw.log_pz, prior(model.encode).log_prob(draw.z))
+
+
+def spherical(prior):
+    torch.manual_seed(0)
+    network = partial(MLP, hidden_sizes=(16,), activation=nn.Tanh, normalization=None)
+    return VAE((1, 4, 4), 3, network, network, SphericalPosterior(3), prior, Bernoulli())
+
+
+def test_a_kl_known_only_as_a_whole_is_exact_and_not_shared_out(binary_images):
+    draw = spherical(UniformSpherePrior(3)).draw(binary_images, 4000)
+    assert draw.kl_per_dim is None
+    assert_mean_is(draw.log_qz - draw.log_pz, draw.kl)
+    assert torch.equal(draw.kl, draw.q.kl_from_uniform())
+
+
+def test_on_a_sphere_latents_are_decoded_in_their_direction(binary_images):
+    model = spherical(UniformSpherePrior(3))
+    z = torch.randn(5, 3)
+    decoded = [model.decode(points).mean for points in (z, 7 * z)]
+    torch.testing.assert_close(*decoded)
+    torch.testing.assert_close(
+        model.reconstruct(binary_images), model.decode(model.encode(binary_images).mean).mean
+    )
+
+
+def test_latents_of_different_places_are_refused():
+    with pytest.raises(ValueError, match="fill the unit sphere and the prior's all of space"):
+        spherical(StandardNormal(3))
+    with pytest.raises(ValueError, match="posterior=power_spherical and prior=uniform_sphere"):
+        UniformSpherePrior(2).bind(DiagonalNormal(2, log_scale_range=None))

@@ -73,7 +73,7 @@ def test_the_value_is_that_of_iwae(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_decoder_likelihood_and_prior_have_the_plain_gradient_of_the_same_draw(name):
     model = MODELS[name]()
-    model.prior = MixtureOfGaussians(2, num_components=3, spread=1.0).double()
+    model.prior = MixtureOfGaussians(2, 3, 1.0, "diagonal").double()
     slots = (model.decoder, model.likelihood, model.prior)
     parameters = [parameter for slot in slots for parameter in slot.parameters()]
     plain, dreg = (

@@ -65,7 +65,10 @@ def test_a_negative_amount_is_refused():
 
 
 def test_groups_stay_apart_where_the_top_of_a_ladder_has_no_kl_per_dimension():
-    model = ladder(latent_dim=2, prior=MixtureOfGaussians(2, num_components=3, spread=1.0).double())
+    model = ladder(
+        latent_dim=2,
+        prior=MixtureOfGaussians(2, 3, 1.0, "diagonal").double(),
+    )
     draw = model.draw(binary_images_for(model, 4), 3)
     closed = ladder(latent_dim=2).draw(binary_images_for(model, 4), 3)
     assert draw.kl_per_dim is None

@@ -105,7 +105,7 @@ def test_with_alpha_one_the_encoder_is_moved_by_the_mmd_and_not_by_the_kl(draw, 
 
 
 def test_several_groups_of_latents_and_a_mixture_are_refused(bernoulli_model):
-    bernoulli_model.prior = MixtureOfGaussians(2, num_components=3, spread=1.0)
+    bernoulli_model.prior = MixtureOfGaussians(2, 3, 1.0, "diagonal")
     for model in (ladder(), bernoulli_model):
         with pytest.raises(ValueError, match="info_vae needs one group of latents, and a prior"):
             InfoVAE(1.0, 500.0, 1).check(model)

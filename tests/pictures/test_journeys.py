@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from vae_lab.model.support import Support
 from vae_lab.pictures import journeys
 
 
@@ -98,3 +99,9 @@ def test_a_walk_is_closed_and_stays_where_the_codes_are(dimensions):
     assert steps.max() < 4 * steps.median()  # the last one, back to the first, included
     reach = (codes - codes.mean(0)).norm(dim=1).max()
     assert (path - codes.mean(0)).norm(dim=1).max() <= reach
+
+
+def test_a_walk_on_the_sphere_does_not_leave_it():
+    codes = torch.nn.functional.normalize(torch.randn(300, 5), dim=1)
+    path = journeys.closed_walk(codes, 160, Support.SPHERE)
+    torch.testing.assert_close(path.norm(dim=1), torch.ones(160))

@@ -13,7 +13,7 @@ from small_runs import SMALL, SMALL_LADDER, write_run
 from torch import nn
 
 import vae_lab
-from vae_lab.model.posteriors import Deterministic
+from vae_lab.model.posteriors import Deterministic, SphericalPosterior
 from vae_lab.runs.rundir import RunDir
 from vae_lab.trained.loaded import TrainedVAE
 
@@ -200,3 +200,11 @@ def test_a_ladder_run_opens_and_answers(tmp_path):
     images = opened.sample(3, temperature=0.8, seed=0).round()
     assert opened.encode(images).mean.shape == (3, 2)
     assert opened.log_prob(images, num_samples=2).isfinite().all()
+
+
+def test_the_middle_of_a_sphere_is_no_point_of_it(bernoulli_model):
+    bernoulli_model.posterior = SphericalPosterior(2)
+    opened = trained(bernoulli_model)
+    assert opened.decode(torch.tensor([[0.0, 3.0]])).shape == (1, 1, 4, 4)
+    with pytest.raises(ValueError, match="the origin has no direction"):
+        opened.decode(torch.tensor([[0.0, 3.0], [0.0, 0.0]]))

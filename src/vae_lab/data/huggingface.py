@@ -103,6 +103,7 @@ class HuggingFaceDataModule(FoundDataModule):
         )
         name = Path(root).expanduser().resolve().stem
         super().__init__(found, name, image_shape, val_size, **options)
+        self.fit = fit
 
 
 class PicturesInRows:

@@ -59,7 +59,9 @@ def information(
     )
     batches = in_batches(model, images, labels, BATCH)
     means = torch.cat([model.encode(x, y).mean for x, y in batches])
-    active = active_units(means, model.posterior.unit_width)
+    active = active_units(
+        means, model.posterior.unit_width, model.posterior.support.spread(model.latent_dim)
+    )
     figures = {
         "elbo": mean_over_images(elbo, "elbo", num_samples=1),
         "distortion": mean_over_images(-reconstruction, "distortion", num_samples=1),

@@ -30,6 +30,8 @@ def measure(
     on_device = images.to(device)
     if model.posterior.is_point_mass:
         figures = {"reconstruction_mse": reconstruction_error(model, on_device, labels)}
+        if data.is_mnist and model.prior.is_learned:  # afterwards, to codes
+            figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
     else:
         suffixes = model.suffixes(data.pixels)
         figures = {
@@ -42,9 +44,7 @@ def measure(
             )
             figures |= {name: mean_over_images(v, name, num_samples) for name, v in found.items()}
         if data.is_mnist:
-            with torch.no_grad():
-                generated = [model.sample(BATCH).cpu() for _ in range(0, len(images), BATCH)]
-            figures |= sample_quality(torch.cat(generated)[: len(images)], data.originals(split))
+            figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
     figures |= accuracy(model, on_device, labels)
     train = data.splits["train"]
     if len(train.labels.unique()) == 1:  # there is nothing to tell apart
@@ -65,6 +65,13 @@ def accuracy(model: Model, images: Tensor, labels: Tensor) -> dict[str, Measurem
         return {}
     is_right = torch.cat(log_qy).argmax(-1).cpu() == labels
     return {"accuracy": mean_over_images(is_right, "accuracy")}
+
+
+@torch.no_grad()
+def samples_of(model: Model, count: int) -> Tensor:
+    """Return E[x|z] for ``count`` latents from the prior, on the CPU, (count, C, H, W)."""
+    generated = [model.sample(BATCH).cpu() for _ in range(0, count, BATCH)]
+    return torch.cat(generated)[:count]
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ MARGIN = 1.05
 PLANE = 2
 
 
-def latent_axes(means: Tensor, order: list[int], is_autoencoder: bool) -> list[dict[str, Any]]:
+def latent_axes(means: Tensor, order: list[int], codes_alone: bool) -> list[dict[str, Any]]:
     """Return the axes to choose from; the first two span the plane that is shown first.
 
     On an axis, z lies at ``direction`` · z − ``offset``; ``latent`` is the number of the latent
@@ -25,7 +25,8 @@ def latent_axes(means: Tensor, order: list[int], is_autoencoder: bool) -> list[d
     Args:
         means: posterior means, (N, D).
         order: of the latents.
-        is_autoencoder: whether there is no prior, so that the codes alone have to be seen.
+        codes_alone: whether only the codes have to be seen, as there is no prior that reaches
+            farther.
     """
     count = means.shape[1]
     shown = sorted(order) if count <= PLANE else order
@@ -39,7 +40,7 @@ def latent_axes(means: Tensor, order: list[int], is_autoencoder: bool) -> list[d
         names = [f"PC {i + 1} ({shares[i]:.0%})" for i in range(PLANE)] + names
         latents = [None] * PLANE + latents
     places = (means @ directions.T - offsets).T
-    ranges = [_range(values, is_autoencoder) for values in places]
+    ranges = [_range(values, codes_alone) for values in places]
     half = MARGIN * max(high - low for low, high in ranges) / 2
     return [
         {
@@ -55,9 +56,9 @@ def latent_axes(means: Tensor, order: list[int], is_autoencoder: bool) -> list[d
     ]
 
 
-def _range(values: Tensor, is_autoencoder: bool) -> tuple[float, float]:
+def _range(values: Tensor, codes_alone: bool) -> tuple[float, float]:
     low, high = values.quantile(torch.tensor([TAIL, 1 - TAIL])).tolist()
-    if not is_autoencoder:
+    if not codes_alone:
         return min(low, -PRIOR_EXTENT), max(high, PRIOR_EXTENT)
     return (low, high) if not math.isclose(low, high) else (low - 1, high + 1)
 

@@ -20,6 +20,7 @@ from vae_lab.explorer.frames import kept_frames
 from vae_lab.model.contract import Draw
 from vae_lab.model.distributions import DiagonalGaussian
 from vae_lab.model.likelihoods import Pixels
+from vae_lab.model.support import Support
 from vae_lab.objectives import elbo_parts
 from vae_lab.pictures import plots
 from vae_lab.runs.newest import the_run
@@ -83,6 +84,8 @@ class ExploredRun:
             raise ValueError(f"the encoder of {run_dir} returns numbers that are not finite")
         self.class_names = list(data.class_names)
         self.frames = kept_frames(run)
+        self._support = model.posterior.support
+        self._shows_codes_alone = self.is_autoencoder or self._support is not Support.SPACE
         self._noun = "digit" if data.is_mnist else "image"
         _, height, width = model.image_shape
         self._recipe = Recipe((height, width), model.image_shape[0], data.fit, greys=True)
@@ -118,8 +121,10 @@ class ExploredRun:
             "importance": importance.tolist(),
             "importance_unit": "variance" if self._rate is None else "nats",
             "order": order,
-            "active": active_units(self.means).tolist(),
-            "axes": latent_axes(self.means, order, self.is_autoencoder),
+            "active": active_units(
+                self.means, prior_variance=self._support.spread(self.model.latent_dim)
+            ).tolist(),
+            "axes": latent_axes(self.means, order, self._shows_codes_alone),
             "frames": [frame.describe() for frame in self.frames],
         }
 

@@ -180,11 +180,14 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
-        """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
+        """Map latents (..., D) to p(x|z): batch (...), event (C, H, W).
+
+        Latents that lie outside of ``posterior.support`` are taken to its nearest point.
+        """
         raise NotImplementedError
 
     def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return E[x|z] at the mean of q(z|x), (B, C, H, W), for images of that shape."""
+        """Return E[x|z] at ``encode(x).mean``, (B, C, H, W), for images of that shape."""
         raise NotImplementedError
 
     def sample(

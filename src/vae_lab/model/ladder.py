@@ -20,6 +20,7 @@ from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precisio
 from vae_lab.model.distributions import (
     DiagonalGaussian,
     StandardGaussian,
+    closed_kl,
     kl_per_dim,
     rsample_and_log_prob,
     tempered,
@@ -181,7 +182,7 @@ class LadderVAE(Model):
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
         """Map latents of the top (..., D) to p(x|z): batch (...), event (C, H, W)."""
-        seen = self.conditioning.with_latent(z, labels)
+        seen = self.conditioning.with_latent(self.posterior.support.onto(z), labels)
         top = seen.reshape(-1, seen.shape[-1])
         features = self._descend(top, partial(_imagine, temperature=0.0))
         return self.likelihood(features.reshape(*z.shape[:-1], *features.shape[1:]))
@@ -226,7 +227,12 @@ class LadderVAE(Model):
         with in_full_precision(x):
             z, log_qz = rsample_and_log_prob(q, count)
             log_pz, per_dim = p.log_prob(z), kl_per_dim(q, p)
-        kl = (log_qz - log_pz)[..., None] if per_dim is None else per_dim.expand(count, -1, -1)
+        kl = per_dim
+        if kl is None:
+            whole = closed_kl(q, p)
+            kl = (log_qz - log_pz if whole is None else whole.expand(count, -1))[..., None]
+        else:
+            kl = kl.expand(count, -1, -1)
         terms = [GroupTerms(*(t.flatten(0, 1) for t in (log_pz, log_qz, kl, z)))]
 
         def infer(level: int, group: LatentMap, above: Tensor) -> Tensor:

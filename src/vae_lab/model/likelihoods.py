@@ -39,6 +39,7 @@ NOT_LEVELS = {
     "binary": ("binarised pixels", "data.binarization=none"),
     "continuous": ("levels with noise between them", "data.dequantize=false"),
 }
+FIRST_LOG_SCALE = -2.0  # of a component whose feature is 0, in units of [0, 1]
 LEAST_VARIANCE = math.exp(-12.0)  # log σ of −6
 
 
@@ -237,17 +238,22 @@ class DiscretizedLogisticMixture(Discretized):
 
     Of each component the features are its weight's logarithm, its locations, the logarithms of its
     scales, and how channels depend on those before them, through tanh. Salimans et al. 2017, §2.1
-    and §2.2, arXiv:1701.05517.
+    and §2.2, arXiv:1701.05517. Different from their code, features of 0 mean components side by
+    side from black to white and narrow, which are apart from the start.
 
     Args:
         components: K.
         log_scale_range: the least and the greatest logarithm of a scale, in units of [0, 1].
     """
 
+    beginnings: Tensor
+
     def __init__(self, components: Size, log_scale_range: Limits) -> None:
         super().__init__()
         self.components = components
         self.log_scale_range = log_scale_range
+        beginnings = (torch.arange(components) + 0.5) / components
+        self.register_buffer("beginnings", beginnings[:, None, None, None], persistent=False)
 
     def num_features(self, channels: int) -> int:
         """Return K (1 + 2C + C(C−1)/2), for grey 3K and for colours 10K."""
@@ -262,7 +268,7 @@ class DiscretizedLogisticMixture(Discretized):
         logits, location, log_scale, slopes = parameters.split(sizes, dim=-IMAGE_DIMS)
         return LogisticMixtureImage(
             logits.squeeze(-IMAGE_DIMS),
-            location,
-            log_scale.clamp(*self.log_scale_range),
+            location + self.beginnings,
+            (log_scale + FIRST_LOG_SCALE).clamp(*self.log_scale_range),
             slopes.tanh(),
         )

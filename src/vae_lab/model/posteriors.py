@@ -18,7 +18,13 @@ from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
 from vae_lab.checks import Limits, Size, Whole, checked
-from vae_lab.model.distributions import Delta, DiagonalGaussian, TransformedGaussian
+from vae_lab.model.distributions import (
+    Delta,
+    DiagonalGaussian,
+    PowerSpherical,
+    TransformedGaussian,
+)
+from vae_lab.model.support import Support, require_sphere
 
 MEAN_POINTS = 64
 
@@ -29,10 +35,12 @@ class Posterior(nn.Module):
     """What every posterior offers.
 
     The distribution that it returns has to have ``mean``, ``log_prob`` and ``rsample``, or
-    ``rsample_and_log_prob`` in place of the last two where one pass gives both.
+    ``rsample_and_log_prob`` in place of the last two where one pass gives both. ``mean`` is the
+    point that stands for an image where a single one is needed, and lies in ``support``.
 
     Attributes:
         num_parameters: how many numbers the encoder delivers per image.
+        support: where z lies; only a prior of the same support goes with it.
         is_point_mass: whether q(z|x) is a single point, which has no density and hence no KL.
         factorises: whether the dimensions of z are independent under q(z|x); the distribution then
             has ``log_prob_per_dim``, z (..., D) → log q(z_d|x) (..., D).
@@ -43,6 +51,7 @@ class Posterior(nn.Module):
     """
 
     num_parameters: int
+    support = Support.SPACE
     is_point_mass = False
     factorises = False
     has_rsample = True
@@ -144,6 +153,33 @@ class FlowPosterior(Posterior):
         mean, log_scale, context = parameters.split(self.sizes, dim=-1)
         base = DiagonalGaussian(mean, log_scale)
         return TransformedGaussian(base, self.transform(context), self.points)
+
+
+@checked
+class SphericalPosterior(Posterior):
+    """q(z|x) = PowerSpherical(z; μ(x), κ(x)) on the unit sphere, with parameters (μ·length, κ's).
+
+    De Cao & Aziz 2020, arXiv:2006.04437. κ = 1 + softplus of the last parameter, as in their code
+    and in that of Davidson et al. 2018, arXiv:1804.00891; so q(z|x) is never quite uniform.
+
+    Args:
+        latent_dim: D: z is a unit vector of so many coordinates, on a sphere of D − 1 dimensions.
+
+    Raises:
+        ValueError: if ``latent_dim`` is 1, where the sphere is two points.
+    """
+
+    support = Support.SPHERE
+
+    def __init__(self, latent_dim: Size) -> None:
+        super().__init__()
+        require_sphere(latent_dim)
+        self.num_parameters = latent_dim + 1
+
+    def forward(self, parameters: Tensor) -> PowerSpherical:
+        """Map parameters (B, D + 1) to q(z|x): batch (B,), event (D,)."""
+        direction = nn.functional.normalize(parameters[..., :-1], dim=-1)
+        return PowerSpherical(direction, 1 + nn.functional.softplus(parameters[..., -1]))
 
 
 @checked

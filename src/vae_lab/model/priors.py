@@ -11,6 +11,7 @@ To add one, write a subclass of ``Prior``, here or in a file of its own, and
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +19,19 @@ from torch.distributions import Distribution
 from zuko.lazy import Flow as ZukoFlow
 
 from vae_lab.checks import Amount, Shape, Size, checked
-from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture, StandardGaussian
+from vae_lab.model.distributions import (
+    DiagonalGaussian,
+    FullGaussianMixture,
+    GaussianMixture,
+    Rescaled,
+    StandardGaussian,
+    UniformSphere,
+)
 from vae_lab.model.posteriors import Posterior
+from vae_lab.model.support import Support, require_sphere
 
 Encode = Callable[[Tensor], Distribution]
+LEAST_SCALE = 1e-6  # of codes that are all the same
 
 
 class Prior(nn.Module):
@@ -31,12 +41,22 @@ class Prior(nn.Module):
     those that a temperature is defined for. What a subclass does not claim is taken to be absent.
 
     Attributes:
+        support: where z lies; only a posterior of the same support goes with it.
         factorises: whether the dimensions of z are independent under p(z).
         has_rsample: whether samples carry gradients to the parameters of p(z), as in torch.
+        is_made_of_posteriors: whether it lies where the encoder puts it, so that it must not be
+            moved to where the codes are.
     """
 
+    support = Support.SPACE
     factorises = False
     has_rsample = False
+    is_made_of_posteriors = False
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether it is learned from codes, and says where they lie."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
     def initialize(self, images: Callable[[], Tensor]) -> None:
         """Prepare for training on images; most priors have nothing to prepare.
@@ -55,6 +75,12 @@ class Prior(nn.Module):
             raise ValueError(
                 "this posterior has discrete codes, and this prior is a density of real numbers: "
                 "take prior=categorical or prior=autoregressive"
+            )
+        if posterior.support is not self.support:
+            raise ValueError(
+                f"the posterior's latents fill {posterior.support} and the prior's {self.support}: "
+                "on the unit sphere posterior=power_spherical and prior=uniform_sphere go "
+                "together, and with no other"
             )
 
     def forward(self, encode: Encode) -> Distribution:
@@ -99,30 +125,68 @@ class StandardNormal(Prior):
 
 
 @checked
+class UniformSpherePrior(Prior):
+    """p(z): uniform on the unit sphere, the prior of Davidson et al. 2018, arXiv:1804.00891.
+
+    Args:
+        latent_dim: D: z is a unit vector of so many coordinates.
+
+    Raises:
+        ValueError: if ``latent_dim`` is 1, where the sphere is two points.
+    """
+
+    support = Support.SPHERE
+    has_rsample = True
+    origin: Tensor
+
+    def __init__(self, latent_dim: Size) -> None:
+        super().__init__()
+        require_sphere(latent_dim)
+        self.register_buffer("origin", torch.zeros(latent_dim), persistent=False)
+
+    def forward(self, encode: Encode) -> UniformSphere:
+        """Return p(z): batch (), event (D,)."""
+        return UniformSphere(self.origin)
+
+
+@checked
 class MixtureOfGaussians(Prior):
-    """p(z) = Σ_c w_c N(z; μ_c, diag σ_c²), all learned.
+    """p(z) = Σ_c w_c N(z; μ_c, S_c), all learned, S_c = diag σ_c² or any covariance.
 
     Dilokthanakul et al. 2016, arXiv:1611.02648; the "MoG" of Tomczak & Welling 2018, §4,
-    arXiv:1705.07120.
+    arXiv:1705.07120. Full covariances are those of Ghosh et al. 2020, arXiv:1903.12436.
 
     Args:
         latent_dim: D.
         num_components: C.
         spread: standard deviation of the initial means; 0 makes the prior begin as N(0, I).
+        covariance: ``diagonal`` or ``full``, which begins as the diagonal one.
 
     Raises:
         ValueError: if ``num_components`` is less than 1.
     """
 
-    def __init__(self, latent_dim: Size, num_components: Size, spread: Amount) -> None:
+    def __init__(
+        self,
+        latent_dim: Size,
+        num_components: Size,
+        spread: Amount,
+        covariance: Literal["diagonal", "full"],
+    ) -> None:
         super().__init__()
         self.means = nn.Parameter(spread * torch.randn(num_components, latent_dim))
         self.log_scales = nn.Parameter(torch.zeros(num_components, latent_dim))
         self.logits = nn.Parameter(torch.zeros(num_components))
+        shape = (num_components, latent_dim, latent_dim)
+        self.couplings = nn.Parameter(torch.zeros(shape)) if covariance == "full" else None
 
-    def forward(self, encode: Encode) -> GaussianMixture:
+    def forward(self, encode: Encode) -> GaussianMixture | FullGaussianMixture:
         """Return p(z): batch (), event (D,)."""
-        return GaussianMixture(self.means, self.log_scales, self.logits.log_softmax(-1))
+        log_weights = self.logits.log_softmax(-1)
+        if self.couplings is None:
+            return GaussianMixture(self.means, self.log_scales, log_weights)
+        couplings = self.couplings.tril(-1)
+        return FullGaussianMixture(self.means, self.log_scales, couplings, log_weights)
 
 
 @checked
@@ -169,6 +233,8 @@ class VampPrior(Prior):
         ValueError: if ``num_components`` is less than 1.
     """
 
+    is_made_of_posteriors = True
+
     def __init__(self, image_shape: Shape, num_components: Size, noise: Amount) -> None:
         super().__init__()
         self.noise = noise
@@ -201,3 +267,45 @@ class VampPrior(Prior):
             raise ValueError("prior=vampprior is a mixture of normals; it needs a normal posterior")
         log_weights = q.log_scale.new_zeros(len(self.pseudo_inputs)).log_softmax(-1)
         return GaussianMixture(q.mean, q.log_scale, log_weights)
+
+
+@checked
+class RescaledPrior(Prior):
+    """p(z): another prior, moved and stretched to where codes lie.
+
+    Args:
+        latent_dim: D.
+        prior: of (z − shift) / scale.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, latent_dim: Size, prior: Prior) -> None:
+        super().__init__()
+        self.prior = prior
+        self.factorises = prior.factorises
+        self.register_buffer("shift", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.ones(latent_dim))
+
+    @property
+    def is_learned(self) -> bool:
+        """Always: it has at least been moved."""
+        return True
+
+    def bind(self, posterior: Posterior) -> None:
+        """Let the other prior learn what it has to know.
+
+        Raises:
+            ValueError: if they do not go together.
+        """
+        self.prior.bind(posterior)
+
+    def move_to(self, codes: Tensor) -> None:
+        """Take on the mean and the standard deviations of codes (N, D)."""
+        self.shift.copy_(codes.mean(0))
+        self.scale.copy_(codes.std(0).clamp_min(LEAST_SCALE))
+
+    def forward(self, encode: Encode) -> Rescaled:
+        """Return p(z): batch (), event (D,)."""
+        return Rescaled(self.prior(encode), self.shift, self.scale)

@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from vae_lab.checks import Shape, Size, checked
 from vae_lab.model.conditioning import Conditioning
 from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
-from vae_lab.model.distributions import kl_per_dim, rsample_and_log_prob, tempered
+from vae_lab.model.distributions import closed_kl, kl_per_dim, rsample_and_log_prob, tempered
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
 from vae_lab.model.priors import Prior
@@ -72,7 +72,7 @@ class VAE(Model):
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Distribution:
         """Map latents (..., D) to p(x|z): batch (...), event (C, H, W)."""
-        seen = self.conditioning.with_latent(z, labels)
+        seen = self.conditioning.with_latent(self.posterior.support.onto(z), labels)
         features = self.decoder(seen.reshape(-1, seen.shape[-1]))
         return self.likelihood(features.reshape(*z.shape[:-1], *self.feature_shape).to(z.dtype))
 
@@ -117,7 +117,10 @@ class VAE(Model):
         log_px = self.decode(z, labels).log_prob(x)
         per_dim = kl_per_dim(q, p)
         log_px, log_pz, log_qz = self.posterior.complete(q, (log_px, log_pz, log_qz))
-        units = (log_qz - log_pz).mean(0)[:, None] if per_dim is None else per_dim
+        units = per_dim
+        if units is None:
+            whole = closed_kl(q, p)
+            units = ((log_qz - log_pz).mean(0) if whole is None else whole)[:, None]
         return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
 
     def _prior(self, labels: Tensor | None, temperature: float = 1.0) -> Distribution:

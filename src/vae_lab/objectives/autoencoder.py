@@ -24,10 +24,11 @@ class Autoencoder(Objective):
             raise ValueError(
                 "objective=autoencoder goes with posterior=deterministic: it samples nothing"
             )
-        if any(parameter.requires_grad for parameter in model.prior.parameters()):
+        if model.prior.is_learned:
             raise ValueError(
                 "objective=autoencoder teaches the prior nothing, so that its samples would mean "
-                "nothing; use prior=standard_normal"
+                "nothing; use prior=standard_normal, and fit a prior to the trained run: "
+                "python scripts/fit_prior.py runs/<run> --prior flow"
             )
 
     def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_lab.model.support import Support
+
 PLANE = 2
 PETALS = 5
 STATIONS = 8
@@ -42,6 +44,10 @@ def great_circle(start: Tensor, end: Tensor, steps: int) -> Tensor:
     first, second = start / lengths[0], end / lengths[1]
     turned = ((1 - share) * angle).sin() * first + (share * angle).sin() * second
     return turned / angle.sin() * (lengths[0] + share * (lengths[1] - lengths[0]))
+
+
+# From point to point without leaving where the latents lie.
+WAYS = {Support.SPACE: straight, Support.SPHERE: great_circle}
 
 
 def round_trip(stations: Tensor, steps: int, way: Way, rest: int = 0) -> Tensor:
@@ -99,13 +105,15 @@ def gaps(codes: Tensor, count: int) -> Tensor:
     return torch.stack(chosen)
 
 
-def closed_walk(codes: Tensor, steps: int) -> Tensor:
+def closed_walk(codes: Tensor, steps: int, support: Support = Support.SPACE) -> Tensor:
     """Return a closed path of about ``steps`` points through the region where codes (N, D) lie.
 
     One dimension is walked there and back. In the plane the path is a flower, which passes the
     centre and the rim. In more dimensions it leads through some of the codes, on great circles
-    around their mean.
+    around their mean; on the unit sphere, on its own.
     """
+    if support is Support.SPHERE:
+        return round_trip(codes[:STATIONS], max(1, steps // STATIONS), great_circle)
     centre, spread = codes.mean(0), codes.std(0)
     angles = (torch.arange(steps) / steps * 2 * math.pi).to(codes)
     match codes.shape[1]:

@@ -114,6 +114,7 @@ def draw_scatter(
     labels: Tensor,
     class_names: Sequence[str],
     axis_names: tuple[str, str],
+    places: Tensor | None = None,
 ) -> None:
     """Draw points (N, 2) coloured by class (N,), each class named where it lies.
 
@@ -126,6 +127,8 @@ def draw_scatter(
         labels: class of each, (N,).
         class_names: what the classes are called; without, by their numbers.
         axis_names: of the two axes.
+        places: where the names of the C classes stand, in their order, (C, 2); by default in the
+            middle of their points.
     """
     names = {
         label: class_names[int(label)] if class_names else str(label)
@@ -144,12 +147,13 @@ def draw_scatter(
         axes.scatter(*points.T.numpy(), s=5, alpha=0.6, linewidths=0, color=CLASS_COLORS[0])
         return
     frame = "circle" if max(map(len, names.values())) <= SHORT else "round"
-    for label, name in names.items():
+    for number, (label, name) in enumerate(names.items()):
         chosen = points[labels == label]
         color = CLASS_COLORS[label % len(CLASS_COLORS)]
         axes.scatter(*chosen.T.numpy(), s=5, alpha=0.6, linewidths=0, color=color, label=name)
+        place = chosen.median(0).values if places is None else places[number]
         axes.annotate(
-            name, tuple(chosen.median(0).values.tolist()), ha="center", va="center",
+            name, tuple(place.tolist()), ha="center", va="center",
             fontsize=8, weight="bold", alpha=0.9,
             bbox={"boxstyle": frame, "fc": "white", "ec": color, "lw": 1.5, "alpha": 0.9},
         )  # fmt: skip

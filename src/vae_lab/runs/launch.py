@@ -186,6 +186,11 @@ def resumed_config(run: RunDir, overrides: Sequence[str]) -> DictConfig:
         ValueError: if an override does not fit the configuration.
     """
     config = run.config()
+    if (fitted := run.summary().get("fitted")) is not None:
+        raise ValueError(
+            f"{run.path} holds a prior that was fitted to {fitted['run']}, which is the run that "
+            "can be resumed"
+        )
     config.sweep.trial = None
     before = {part: to_plain(config[part]) for part in KEPT}
     for override in _changes(overrides):

@@ -16,6 +16,7 @@ from vae_lab.evaluation.likelihood import importance_sample
 from vae_lab.model.conditioning import label_number
 from vae_lab.model.contract import Model
 from vae_lab.model.likelihoods import Pixels
+from vae_lab.model.support import Support
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.environment import installed
 from vae_lab.runs.newest import the_run
@@ -89,15 +90,17 @@ class TrainedVAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, z: Tensor, label: Label | None = None) -> Tensor:
-        """Map latents (..., D) to E[x|z], (..., C, H, W).
+        """Map latents (..., D) to E[x|z], (..., C, H, W); on a sphere, that in their direction.
 
         Raises:
-            ValueError: if ``z`` does not end in D finite numbers.
+            ValueError: if ``z`` does not end in D finite numbers, or has no direction on a sphere.
         """
         if not z.ndim or z.shape[-1] != self.latent_dim or not z.isfinite().all():
             raise ValueError(
                 f"latents must be (..., {self.latent_dim}) and finite, got {tuple(z.shape)}"
             )
+        if self.model.posterior.support is Support.SPHERE and not z.any(dim=-1).all():
+            raise ValueError("the origin has no direction, so that nothing on the sphere is meant")
         labels = self._labels(label, is_needed=bool(self.class_names))
         return self.model.decode(z.to(self._parameter()), labels).mean
 

@@ -6,10 +6,17 @@ import pytest
 import torch
 from monte_carlo import assert_mean_is
 from quadrature import integrate_plane
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal
 from zuko.flows import MAF
 
-from vae_lab.model.distributions import GaussianMixture, StandardGaussian, tempered
+from vae_lab.model.distributions import (
+    FullGaussianMixture,
+    GaussianMixture,
+    Rescaled,
+    StandardGaussian,
+    UniformSphere,
+    tempered,
+)
 
 MEANS = torch.tensor([[-3.0, 0.0], [1.0, 2.0], [4.0, -1.0]], dtype=torch.float64)
 LOG_SCALES = torch.tensor([[0.1, -0.5], [-1.0, 0.0], [0.3, 0.2]], dtype=torch.float64)
@@ -32,7 +39,17 @@ def flow():
     return module()
 
 
-PRIORS = pytest.mark.parametrize("prior", [standard, mixture, flow])
+def full_mixture():
+    couplings = torch.tensor([0.8, -1.5, 0.3], dtype=torch.float64)[:, None, None]
+    couplings = couplings * torch.tensor([[0.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+    return FullGaussianMixture(MEANS, LOG_SCALES, couplings, LOG_WEIGHTS)
+
+
+def rescaled():
+    return Rescaled(flow(), *torch.tensor([[1.0, -2.0], [0.5, 1.5]], dtype=torch.float64))
+
+
+PRIORS = pytest.mark.parametrize("prior", [standard, mixture, full_mixture, flow, rescaled])
 
 
 @PRIORS
@@ -103,3 +120,21 @@ def test_a_prior_without_a_rule_is_refused_but_at_temperature_one():
     assert tempered(p, 1.0) is p
     with pytest.raises(ValueError, match="not defined for a prior that is a Independent"):
         tempered(p, 0.5)
+
+
+def test_a_uniform_distribution_has_no_temperature():
+    p = UniformSphere(torch.zeros(3))
+    assert tempered(p, 1.0) is p
+    with pytest.raises(ValueError, match="not defined for a prior that is a UniformSphere"):
+        tempered(p, 0.5)
+
+
+def test_a_full_mixture_is_a_mixture_of_normals_and_without_couplings_the_diagonal_one():
+    p, z = full_mixture(), torch.randn(4, 5, 2, dtype=torch.float64)
+    factors = torch.linalg.inv(torch.eye(2).double() + p.couplings)
+    factors = p.log_scales.exp()[..., None] * factors
+    components = MultivariateNormal(p.means, factors @ factors.mT)
+    expected = (components.log_prob(z[..., None, :]) + p.log_weights).logsumexp(-1)
+    torch.testing.assert_close(p.log_prob(z), expected)
+    uncoupled = FullGaussianMixture(MEANS, LOG_SCALES, 0 * p.couplings, LOG_WEIGHTS)
+    torch.testing.assert_close(uncoupled.log_prob(z), mixture().log_prob(z))

@@ -12,6 +12,7 @@ from vae_lab.model.distributions.codes import (
     RelaxedCodes,
     nearest,
 )
+from vae_lab.model.distributions.full_mixture import FullGaussianMixture
 from vae_lab.model.distributions.latents import (
     Delta,
     DiagonalGaussian,
@@ -20,7 +21,12 @@ from vae_lab.model.distributions.latents import (
     TransformedGaussian,
 )
 from vae_lab.model.distributions.logistic_mixture import LogisticMixtureImage
-from vae_lab.model.distributions.operations import kl_per_dim, rsample_and_log_prob, tempered
+from vae_lab.model.distributions.operations import (
+    closed_kl,
+    kl_per_dim,
+    rsample_and_log_prob,
+    tempered,
+)
 from vae_lab.model.distributions.pixels import (
     IMAGE_DIMS,
     BernoulliImage,
@@ -28,6 +34,8 @@ from vae_lab.model.distributions.pixels import (
     DiscretizedLogisticImage,
     FittedNormal,
 )
+from vae_lab.model.distributions.rescaled import Rescaled
+from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 __all__ = [
     "IMAGE_DIMS",
@@ -40,12 +48,17 @@ __all__ = [
     "DiagonalGaussian",
     "DiscretizedLogisticImage",
     "FittedNormal",
+    "FullGaussianMixture",
     "GaussianMixture",
     "LogisticMixtureImage",
     "OneHotCodes",
+    "PowerSpherical",
     "RelaxedCodes",
+    "Rescaled",
     "StandardGaussian",
     "TransformedGaussian",
+    "UniformSphere",
+    "closed_kl",
     "kl_per_dim",
     "nearest",
     "rsample_and_log_prob",

@@ -13,7 +13,10 @@ from vae_lab.model.distributions.codes import (
     CodeVectors,
     OneHotCodes,
 )
+from vae_lab.model.distributions.full_mixture import FullGaussianMixture
 from vae_lab.model.distributions.latents import DiagonalGaussian, GaussianMixture, StandardGaussian
+from vae_lab.model.distributions.rescaled import Rescaled
+from vae_lab.model.distributions.spheres import PowerSpherical, UniformSphere
 
 
 def rsample_and_log_prob(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor]:
@@ -51,14 +54,25 @@ def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
     return None
 
 
-def tempered(p: Distribution, temperature: float) -> Distribution:
+def closed_kl(q: Distribution, p: Distribution) -> Tensor | None:
+    """Return KL(q ‖ p) of all dimensions together, (B,), or None if no formula is known.
+
+    Known where ``kl_per_dim`` is, and between a power spherical and the uniform distribution.
+    """
+    if isinstance(q, PowerSpherical) and isinstance(p, UniformSphere):
+        return q.kl_from_uniform()
+    per_dim = kl_per_dim(q, p)
+    return None if per_dim is None else per_dim.sum(-1)
+
+
+def tempered(p: Distribution, temperature: float) -> Distribution:  # noqa: PLR0911 - one a kind
     """Return ``p`` with the standard deviation of its noise times T = ``temperature``.
 
     N(0, I) becomes N(0, T² I), and another normal narrows around its mean. Each component of a
     mixture narrows around its own mean and keeps its weight. A flow narrows before its transform,
-    as in Kingma & Dhariwal 2018, §6, arXiv:1807.03039. T = 1 changes nothing; T = 0 leaves the
-    origin, the means of the components, or the image of the origin under the flow. Of
-    autoregressive codes every conditional has its log-odds divided by T; T = 0 takes the most
+    as in Kingma & Dhariwal 2018, §6, arXiv:1807.03039. A uniform distribution has none. T = 1
+    changes nothing; T = 0 leaves the origin, the means, or the image of the origin under the flow.
+    Of autoregressive codes every conditional has its log-odds divided by T; T = 0 takes the most
     probable value of each unit in turn.
 
     Raises:
@@ -76,6 +90,11 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
             return DiagonalGaussian(p.mean, p.log_scale + log_temperature)
         case GaussianMixture():
             return GaussianMixture(p.means, p.log_scales + log_temperature, p.log_weights)
+        case FullGaussianMixture():
+            log_scales = p.log_scales + log_temperature
+            return FullGaussianMixture(p.means, log_scales, p.couplings, p.log_weights)
+        case Rescaled():
+            return Rescaled(tempered(p.base, temperature), p.shift, p.scale)
         case NormalizingFlow():
             noise = Normal(p.base.mean, temperature * p.base.stddev, validate_args=False)
             return NormalizingFlow(p.transform, Independent(noise, 1))

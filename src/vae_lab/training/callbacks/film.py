@@ -10,7 +10,7 @@ from vae_lab.checks import GridSize, Positive, Size, checked
 from vae_lab.model.contract import Model
 from vae_lab.pictures import films, journeys, plots
 from vae_lab.training.callbacks.exhibit import Exhibit, Period, tensorboards
-from vae_lab.training.callbacks.latent_space import PLANE, codes_name
+from vae_lab.training.callbacks.latent_space import codes_name, is_plane
 
 
 @checked
@@ -59,7 +59,7 @@ class LearningFilm(Exhibit[Image.Image]):
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
         """Draw one frame."""
         epoch = f"Epoch {self.epochs_done}"
-        if model.latent_dim != PLANE:
+        if not is_plane(model):
             count = self.size**2
             if model.posterior.is_point_mass:
                 return plots.image_grid(

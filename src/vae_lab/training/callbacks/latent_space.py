@@ -11,10 +11,11 @@ from torch import Tensor
 from vae_lab.checks import GridSize, Positive, checked
 from vae_lab.evaluation.activity import active_units
 from vae_lab.model.contract import Model
-from vae_lab.pictures import journeys, plots
+from vae_lab.model.support import Support
+from vae_lab.pictures import globe, journeys, plots
 from vae_lab.training.callbacks.exhibit import Period, PictureCallback
 
-PLANE = 2
+PLANE, GLOBE = 2, 3
 ACTIVE_NATS = 0.01
 STEPS = 11
 SPREADS = 2.5
@@ -22,6 +23,7 @@ MAX_ROWS = 32
 DECODED = 15  # points per axis behind the scatter
 LEAST_REACH = 3.0  # half the width of the plane
 BASE = 0
+WAY_NAMES = {Support.SPACE: "in a straight line", Support.SPHERE: "along a great circle"}
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,21 @@ def codes_name(model: Model) -> str:
     return "codes" if model.posterior.is_point_mass else "posterior means"
 
 
+def is_plane(model: Model) -> bool:
+    """Tell whether the latents of a model are the points of a plane."""
+    return model.latent_dim == PLANE and model.posterior.support is Support.SPACE
+
+
+def is_globe(model: Model) -> bool:
+    """Tell whether the latents of a model are the points of a sphere in three dimensions."""
+    return model.latent_dim == GLOBE and model.posterior.support is Support.SPHERE
+
+
 class LatentScatter(PictureCallback):
     """Codes coloured by class; more than two dimensions by principal components.
 
-    Behind two dimensions stands, faintly, what the plane decodes to.
+    Behind two dimensions stands, faintly, what the plane decodes to. A sphere in three is drawn as
+    two hemispheres.
     """
 
     name = "latent_scatter"
@@ -42,7 +55,8 @@ class LatentScatter(PictureCallback):
         "**Where validation images lie in latent space**: a point is the mean of an image's "
         "posterior, or an autoencoder's code, coloured by class, though the model never saw the "
         "classes, unless it is conditional. Behind two dimensions stands what the decoder makes of "
-        "the plane; of more, these are the first two principal components."
+        "the plane, and behind the two halves of a globe what it makes of that; of more, these are "
+        "the first two principal components."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image:
@@ -51,14 +65,24 @@ class LatentScatter(PictureCallback):
         title = f"{name} of {len(images):,} images"
         codes = model.encode(images, labels).mean
         limit = behind = None
-        if model.latent_dim == PLANE:
+        has_one_space = not model.class_names  # else there is one for each class
+        if is_globe(model):
+            if has_one_space:
+                behind = model.decode(globe.grid(DECODED)[0].to(images)).mean
+            return globe.scatter(codes, labels, title, self.class_names, behind)
+        if is_plane(model):
             limit = journeys.reach(codes, LEAST_REACH, share=1)
-        if limit is not None and not model.class_names:  # else there is a plane for each class
+        if limit is not None and has_one_space:
             centres = plots.plane_coordinates(DECODED, "linear", limit * (1 - 1 / DECODED))
             behind = model.decode(plots.plane_grid(centres).to(images)).mean
         return plots.latent_scatter(
             codes, labels, title, limit, class_names=self.class_names, behind=behind
         )
+
+
+def _active(model: Model, means: Tensor) -> Tensor:
+    posterior = model.posterior
+    return active_units(means, posterior.unit_width, posterior.support.spread(model.latent_dim))
 
 
 class LatentUsage(PictureCallback):
@@ -80,7 +104,7 @@ class LatentUsage(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Average the KL over the examples; None where it has no closed form."""
-        active = active_units(model.encode(images, labels).mean, model.posterior.unit_width)
+        active = _active(model, model.encode(images, labels).mean)
         self._active_units = int(active.sum())
         kl_per_dim = model.draw(images, 1, labels=labels).kl_per_dim
         if kl_per_dim is None:
@@ -138,7 +162,7 @@ class LatentTraversals(PictureCallback):
             informative, unit = means.var(0), "variance {:.2f}"
         else:
             informative, unit = kl_per_dim.mean(0)[: model.latent_dim], "{:.2f} nats"
-        active = active_units(means)
+        active = _active(model, means)
         order = informative.argsort(descending=True)
         in_use = order[active[order]].tolist()
         if not in_use:
@@ -162,13 +186,17 @@ class LatentTraversals(PictureCallback):
 
 
 class Interpolations(PictureCallback):
-    """A row per class: in a straight line from its most typical example to that of the next."""
+    """A row per class: from its most typical example to that of the next.
+
+    In a straight line, and on a sphere along a great circle.
+    """
 
     name = "interpolations"
     description = (
         "**From one class to the next.** The outer columns are validation images, each the most "
-        "typical of its class; between them, points of the straight line that joins their "
-        "posterior means, decoded. In a latent space without holes every one looks like an image."
+        "typical of its class; between them, points of the straight line, or on a sphere of the "
+        "great circle, that joins their posterior means, decoded. In a latent space without holes "
+        "every one looks like an image."
     )
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
@@ -179,22 +207,22 @@ class Interpolations(PictureCallback):
         chosen = journeys.typical(means.cpu(), labels)
         if len(chosen) == 1:
             return None
-        rows = {}
+        rows, support = {}, model.posterior.support
         for start, end in zip(chosen.tolist(), chosen.roll(-1).tolist(), strict=True):
-            way = model.decode(journeys.straight(means[start], means[end], STEPS)).mean
+            way = model.decode(journeys.WAYS[support](means[start], means[end], STEPS)).mean
             row = torch.cat([images[start, None], way, images[end, None]])
             first, last = (self.class_names[int(labels[index])] for index in (start, end))
             rows[f"{first} → {last}"] = row
         shares = [f"{share:.0%}" for share in torch.linspace(0, 1, STEPS).tolist()]
         return plots.image_rows(
-            rows, "From each class to the next, in a straight line", ["image", *shares, "image"],
+            rows, f"From each class to the next, {WAY_NAMES[support]}", ["image", *shares, "image"],
             "share of the way",
         )  # fmt: skip
 
 
 @checked
 class Manifold(PictureCallback):
-    """A ``size`` × ``size`` grid of E[x|z]; only for models with two latents.
+    """A ``size`` × ``size`` grid of E[x|z]; only for models with two latents, or a globe.
 
     Kingma & Welling 2014, figure 4, arXiv:1312.6114.
 
@@ -228,14 +256,16 @@ class Manifold(PictureCallback):
 
     def draw(self, model: Model, images: Tensor, labels: Tensor) -> Image.Image | None:
         """Decode the grid."""
-        if model.latent_dim != PLANE:
+        told = f", as {model.class_names[int(labels[BASE])]}" if model.class_names else ""
+        if is_globe(model):
+            decoded = model.decode(globe.grid(self.size)[0].to(images), labels[BASE]).mean
+            return globe.decoded(decoded, "The sphere of latents, decoded" + told)
+        if not is_plane(model):
             return None
         spacing, extent = self.spacing, self.extent
         if model.posterior.is_point_mass:  # no prior says where codes lie
             spacing, extent = "linear", journeys.reach(model.encode(images, labels).mean, extent)
         coordinates = plots.plane_coordinates(self.size, spacing, extent)
-        title = f"The latent plane, decoded ({spacing} spacing)"
-        if model.class_names:
-            title += f", as {model.class_names[int(labels[BASE])]}"
+        title = f"The latent plane, decoded ({spacing} spacing)" + told
         decoded = model.decode(plots.plane_grid(coordinates).to(images), labels[BASE]).mean
         return plots.manifold(decoded, coordinates, title)
