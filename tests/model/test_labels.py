@@ -43,7 +43,7 @@ def test_the_likelihood_of_every_label_is_the_closed_form_and_bayes_rule_follows
     found = likelihoods(model, x, labels, SAMPLES)
     assert found["bayes_rule_error"].tolist() == (joint.argmax(-1) != labels).tolist()
     given = {name for name in found if name.endswith("_given_y")}
-    assert given == ({"nll_given_y"} if model.is_conditional else set())
+    assert given == ({"nll_given_y", "nll_bpd_given_y"} if model.is_conditional else set())
 
 
 def test_an_image_is_encoded_and_scored_with_its_own_label(x):

@@ -30,7 +30,7 @@ def metrics_of(model):
     module = VAEModule(
         model.float(), ELBO(1.0, "analytic", 1, {}),
         lambda parameters: torch.optim.SGD(parameters, lr=1e-4),
-        Constant(1.0), "grey", 5, False, 0, Stepping(),
+        Constant(1.0), "continuous", 5, False, 0, Stepping(),
     )  # fmt: skip
     trainer = pl.Trainer(
         accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False,
