@@ -33,7 +33,7 @@ VARIANTS = {
 CASES: dict[str, tuple[tuple[str, ...], int]] = {  # network, and images per step
     "mlp, 128": ((), 128),
     "mlp, 1024": ((), 1024),
-    "conv, 128": (("model=conv", "latent_dim=16"), 128),
+    "conv, 128": (("model=conv", "latent_dim=16", "data.val_size=0"), 128),
 }
 
 
@@ -89,7 +89,6 @@ def measure(case: Case, variant: Variant, rounds: int, with_tutorial: bool) -> d
     with tempfile.TemporaryDirectory() as folder:
         with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             overrides = [
-                "experiment=basic",
                 f"run_dir={folder}",
                 f"trainer.max_epochs={rounds + 1}",
                 f"trainer.precision={variant['precision']}",
@@ -97,7 +96,7 @@ def measure(case: Case, variant: Variant, rounds: int, with_tutorial: bool) -> d
                 f"trainer={case.accelerator}",
                 f"data.batch_size={case.batch}",
                 f"+trainer.limit_train_batches={case.most or 1.0}",
-                *case.network,
+                *(case.network or ("experiment=basic",)),
             ]
             cfg = hydra.compose("train", overrides)
         experiment = experiments.build(cfg)
