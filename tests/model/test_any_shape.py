@@ -18,7 +18,7 @@ SHAPES = [(1, 8, 8), (3, 8, 17), (1, 31, 9), (3, 33, 64), (3, 128, 96)]
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_of_any_shape_draws_reconstructs_samples_and_learns(model, shape):
     overrides = [f"model={model}", f"data.image_shape={list(shape)}", "latent_dim=4"]
-    overrides += ["likelihood=discretized_logistic", "data.binarization=none"]
+    overrides += ["likelihood=discretized_logistic", "data.binarization=none", "class_names=[a,b]"]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         network = instantiate(hydra.compose("train", overrides).model)
     torch.manual_seed(0)

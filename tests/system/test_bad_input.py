@@ -135,7 +135,7 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path, monkeypatch):
         (("objective=info_vae", "prior=vampprior"), "a prior whose samples carry gradients"),
         (("prior=vampprior", "posterior=iaf"), "needs a normal posterior"),
         (("prior=vampprior", "data.val_size=59900"), "num_components must be at most 100,"),
-        (("likelihood=discretized_logistic",), "scores 256 grey levels, not binarised pixels"),
+        (("likelihood=discretized_logistic",), "scores 256 levels, not binarised pixels"),
         (("posterior=iaf", "latent_dim=1"), "latent_dim of at least 2"),
         (
             ("objective.beta=null",),

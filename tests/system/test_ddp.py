@@ -16,6 +16,7 @@ COMMON = (
     "data.val_size=8",
     "objective=autoencoder",
     "likelihood=normal",
+    "data.dequantize=false",
     "optimizer._target_=torch.optim.SGD",
     "optimizer.fused=false",
     "optimizer.lr=1e-5",

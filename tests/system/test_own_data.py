@@ -76,7 +76,7 @@ def test_training_knows_the_classes_by_name_and_shows_colours(run):
 
 def test_the_model_knows_what_its_pixels_are(run):
     trained = vae_lab.load(run)
-    assert (trained.pixels, trained.image_shape) == ("grey", SHAPE)
+    assert (trained.pixels, trained.image_shape) == ("continuous", SHAPE)
 
 
 def test_the_evaluation_states_the_protocol_and_the_report_shows_it(runs):

@@ -255,7 +255,6 @@ METRICS = (
         splits=("val", "test", "evaluation"),
         unit=FRACTION,
         better="higher",
-        chart=Chart("accuracy", "accuracy of q(y|x)", ("val",)),
         hparams=("val", "test"),
         report=("test",),
         is_in_results=True,

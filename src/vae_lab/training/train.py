@@ -63,8 +63,6 @@ def train(cfg: DictConfig) -> float | None:
 
 def _job(cfg: DictConfig) -> float | None:
     """Run the job of a sweep, unless it is done; write down if it failed, and return nothing."""
-    if not gc.get_freeze_count():
-        gc.freeze()  # libraries stay; to look through them after each job takes half a second
     run = RunDir(cfg.run_dir)
     try:
         with _lock(run):

@@ -46,10 +46,10 @@ def test_continuous_latents_have_no_such_pictures(bernoulli_model, binary_images
 
 def test_a_point_is_a_value_for_each_unit(model):
     trained = TrainedVAE(model, {"pixels": "binary"})
-    assert at_point(trained, "2,0").width > 0
+    assert at_point(trained, "2,0", None).width > 0
     for wrong in ("1", "1,0,0", "0,-1", "0,0.5", f"0,{model.posterior.code_shape[1]}", "0,x"):
         with pytest.raises(ValueError, match=f"takes {UNITS} whole numbers from 0 to"):
-            at_point(trained, wrong)
+            at_point(trained, wrong, None)
 
 
 def test_log_prob_is_estimated_where_codes_are_drawn_and_refused_where_chosen(model):
