@@ -132,6 +132,6 @@ def test_several_groups_of_latents_are_refused():
 
 
 def test_a_prior_whose_dimensions_depend_on_each_other_is_refused(bernoulli_model):
-    bernoulli_model.prior = MixtureOfGaussians(2, num_components=3, spread=1.0, covariance="diagonal")
+    bernoulli_model.prior = MixtureOfGaussians(2, 3, 1.0, "diagonal")
     with pytest.raises(ValueError, match="tcvae needs a prior of independent dimensions"):
         EQUAL.check(bernoulli_model)
