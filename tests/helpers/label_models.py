@@ -31,7 +31,7 @@ def label_model(prior="standard_normal", kind=VAE, **further):
         "likelihood": Normal(scale=0.5, learned=True),
         "conditioning": LabelConditioning(CLASSES, IMAGE_SHAPE),
     }
-    model = kind(IMAGE_SHAPE, LATENT_DIM, linear, linear, **further, **slots).double()
+    model = kind(IMAGE_SHAPE, LATENT_DIM, linear, linear, **slots | further).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

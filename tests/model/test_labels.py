@@ -2,14 +2,17 @@
 
 import pytest
 import torch
-from label_models import CLASSES, exact_log_px_given_y, label_model, semi_supervised
+from label_models import CLASSES, exact_log_px_given_y, label_model, linear, semi_supervised
 from ladder_models import ladder
 from linear_gaussian import IMAGE_SHAPE, LATENT_DIM
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vae_lab.evaluation.labels import likelihoods, sample_every_label
+from vae_lab.model.code_posteriors import VectorQuantized
 from vae_lab.model.conditioning import LabelConditioning, label_number
 from vae_lab.model.label_prior import PerLabel
+from vae_lab.model.likelihoods import OptimalNormal
+from vae_lab.model.semi_supervised import SemiSupervisedVAE
 from vae_lab.objectives import elbo_parts
 
 SAMPLES = 20_000
@@ -179,3 +182,16 @@ def test_m2_encodes_with_the_class_that_it_finds(x):
     labels = torch.where(torch.arange(5) % 2 == 0, found, -1)
     torch.testing.assert_close(model.encode(x, labels).mean, model.encode(x, found).mean)
     torch.testing.assert_close(model.encode(x).mean, model.encode(x, found).mean)
+
+
+def test_m2_weighs_the_classification_by_all_images_to_a_labelled_one():
+    model = semi_supervised(alpha=1)
+    model.initialize(lambda: torch.zeros(5, *IMAGE_SHAPE), torch.tensor([0, 1, 2, -1, -1]))
+    assert model.weight.item() == pytest.approx(5 / 3)
+
+
+def test_m2_refuses_what_is_fitted_to_images_under_every_label():
+    slots = {"posterior": VectorQuantized(2, 4, 3, "averages", 0.99, 0.25, 0.0)}
+    for slot in (slots, {"likelihood": OptimalNormal(0.99)}):
+        with pytest.raises(ValueError, match="decodes images under every label"):
+            label_model(kind=SemiSupervisedVAE, classifier=linear, alpha=0.1, **slot)

@@ -211,6 +211,7 @@ class VectorQuantized(VectorPosterior):
     """
 
     usage: Tensor
+    collects_statistics = True
     sums: Tensor
 
     def __init__(

@@ -130,6 +130,11 @@ class Model(nn.Module):
         return self.conditioning.class_names
 
     @property
+    def has_one_space(self) -> bool:
+        """Whether a point of one continuous space of latents is all that there is to an image."""
+        return self.num_groups == 1 and self.posterior.code_shape is None
+
+    @property
     def is_conditional(self) -> bool:
         """Whether images are scored given their labels: log p(x|y)."""
         return bool(self.class_names)

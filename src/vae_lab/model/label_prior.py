@@ -25,6 +25,11 @@ class PerLabel(Prior):
         ValueError: if there are no labels.
     """
 
+    @property
+    def has_kl_per_dim(self) -> bool:
+        """That from the posterior to p(z|y) is."""
+        return True
+
     def __init__(self, latent_dim: Size, class_names: Sequence[str] | None, spread: Amount) -> None:
         super().__init__()
         if not class_names:

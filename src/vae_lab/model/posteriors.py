@@ -47,6 +47,7 @@ class Posterior(nn.Module):
         has_rsample: whether samples carry gradients to the parameters of q(z|x), as in torch.
         has_full_support: whether q(z|x) covers all latents, as importance sampling needs it to.
         least_samples: how many samples of an image training needs.
+        collects_statistics: whether it changes with every draw of training, by what is encoded.
         unit_width: how many numbers of z belong to one unit, of which there are ``latent_dim``.
     """
 
@@ -57,6 +58,7 @@ class Posterior(nn.Module):
     has_rsample = True
     has_full_support = True
     least_samples = 1
+    collects_statistics = False
     unit_width = 1
 
     @property

@@ -54,6 +54,11 @@ class Prior(nn.Module):
     is_made_of_posteriors = False
 
     @property
+    def has_kl_per_dim(self) -> bool:
+        """Whether the KL from a posterior that factorises is known per dimension."""
+        return self.factorises
+
+    @property
     def is_learned(self) -> bool:
         """Whether it is learned from codes, and says where they lie."""
         return any(parameter.requires_grad for parameter in self.parameters())
@@ -287,6 +292,11 @@ class RescaledPrior(Prior):
         self.factorises = prior.factorises
         self.register_buffer("shift", torch.zeros(latent_dim))
         self.register_buffer("scale", torch.ones(latent_dim))
+
+    @property
+    def has_kl_per_dim(self) -> bool:
+        """Whether the KL from a posterior that factorises is known per dimension."""
+        return self.factorises
 
     @property
     def is_learned(self) -> bool:

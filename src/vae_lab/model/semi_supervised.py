@@ -74,6 +74,12 @@ class SemiSupervisedVAE(VAE):
         if conditioning is None:
             raise ValueError("conditioning is missing: model=semi_supervised knows labels, and "
                              "needs conditioning=label")  # fmt: skip
+        if likelihood.shares_statistics or posterior.collects_statistics:
+            raise ValueError(
+                "model=semi_supervised decodes images under every label, from which nothing may be "
+                "fitted; use another likelihood than optimal_normal and another posterior than "
+                "vector_quantized"
+            )
         super().__init__(
             image_shape, latent_dim, encoder, decoder, posterior, prior, likelihood, conditioning
         )
@@ -81,7 +87,7 @@ class SemiSupervisedVAE(VAE):
             in_shape=self.image_shape, out_shape=(len(conditioning.class_names),)
         )
         self.alpha = alpha
-        self.register_buffer("weight", torch.tensor(alpha))
+        self.register_buffer("weight", torch.tensor(float(alpha)))
 
     @property
     def is_conditional(self) -> bool:

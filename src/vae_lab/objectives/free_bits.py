@@ -30,7 +30,7 @@ class FreeBits(Objective):
 
     def caveat(self, model: Model) -> str | None:
         """Say so if the KL has no shares per dimension."""
-        if model.posterior.factorises and model.prior.factorises:
+        if model.posterior.factorises and model.prior.has_kl_per_dim:
             return None
         return (
             f"objective.free_nats={self.free_nats} are free of the whole KL of "

@@ -76,13 +76,19 @@ def _with_numbers(name: str) -> list[tuple[int, float | str]]:
     return [(0, float(part)) if i % 2 else (1, part) for i, part in enumerate(parts)]
 
 
-def print_outcome(run: RunDir, summary: dict[str, Any], published: str | None = None) -> None:
+def print_outcome(
+    run: RunDir,
+    summary: dict[str, Any],
+    published: str | None = None,
+    can_be_explored: bool = True,
+) -> None:
     """Print the test metrics as a table, and what one may do with the run.
 
     Args:
         run: the run.
         summary: how it ended.
         published: what its likelihood may be seen beside.
+        can_be_explored: whether the explorer shows such models.
     """
     tested = {k: v for k, v in summary["metrics"].items() if k.startswith("test/")}
     if tested:
@@ -93,11 +99,10 @@ def print_outcome(run: RunDir, summary: dict[str, Any], published: str | None = 
         lines += [f"pictures  {shlex.quote(str(shown_path(run.images)))}"]
     if summary["status"] != "failed":
         lines += [f"curves    tensorboard --logdir {where}"]
+    if tested and can_be_explored:
+        lines += [f"explore   python scripts/explore.py {where}"]
     if tested:
-        lines += [
-            f"explore   python scripts/explore.py {where}",
-            f"evaluate  python scripts/evaluate.py {where}",
-        ]
+        lines += [f"evaluate  python scripts/evaluate.py {where}"]
     more = [further(run, summary["epochs"])] if summary["status"] == "completed" else []
     tell(*lines, command("go on", resuming(run), *more))
 

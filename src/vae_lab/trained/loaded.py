@@ -236,7 +236,8 @@ def open_run(run_dir: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Tr
     model = run.open_model()
     description = run.description()
     config = {key: description[key] for key in KEPT}
-    config["data"].pop("root", None)
+    for place in ("root", "cache"):
+        config["data"].pop(place, None)
     # not asked of the data themselves: that would load Lightning, which takes seconds
     config["pixels"] = read_checkpoint(run.weights)["pixels"]
     return TrainedVAE(model, config | {"vae_lab_version": installed("vae-lab")}, trusted).eval()

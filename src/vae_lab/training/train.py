@@ -140,7 +140,8 @@ def _run(run: RunDir, experiment: Experiment, checkpoint: Path | None) -> dict[s
             with contextlib.suppress(OSError):
                 run.write_summary(summary)
             if not sweeps.is_sweep():
-                terminal.print_outcome(run, summary, _published(experiment))
+                has_one_space = experiment.module.model.has_one_space
+                terminal.print_outcome(run, summary, _published(experiment), has_one_space)
     return metrics
 
 

@@ -111,6 +111,8 @@ class LatentUsage(PictureCallback):
             self._active = active.cpu()
             return None
         kl = kl_per_dim.mean(0)
+        if model.takes_unlabelled:  # its last unit is the class
+            kl = kl[: len(active)]
         channels_below = kl[len(active) :]
         self._active = torch.cat([active, channels_below > ACTIVE_NATS]).cpu()
         title = f"{int(self._active.sum())} of {len(self._active)} latent dimensions are active"
