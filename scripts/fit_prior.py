@@ -40,7 +40,8 @@ def print_outcome(fitted: dict[str, Any], out: Path) -> None:
         samples = f"  (K = {after['num_samples']})" if after["num_samples"] else ""
         before = results_table.show(fitted["before"].get(name))
         table.add_row(name, before, results_table.show(after), after["unit"] + samples)
-    terminal.console().print(table)
+    if fitted["after"]:  # of an autoencoder of other images than MNIST's nothing is measured
+        terminal.console().print(table)
     if fitted["nll_gained"] is not None:
         terminal.tell(f"gained    {results_table.show(fitted['nll_gained'])} nats of log p(x)")
     where = terminal.shown_path(out)

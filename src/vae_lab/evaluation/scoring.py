@@ -42,7 +42,7 @@ def measure(
             found = likelihoods(
                 model, on_device, labels, num_samples, lambda done: on_progress(done, len(images))
             )
-            figures |= {name: mean_over_images(v, name, num_samples) for name, v in found.items()}
+            figures |= likelihood_figures(found, num_samples)
         if data.is_mnist:
             figures |= sample_quality(samples_of(model, len(images)), data.originals(split))
     figures |= accuracy(model, on_device, labels)
@@ -65,6 +65,11 @@ def accuracy(model: Model, images: Tensor, labels: Tensor) -> dict[str, Measurem
         return {}
     is_right = torch.cat(log_qy).argmax(-1).cpu() == labels
     return {"accuracy": mean_over_images(is_right, "accuracy")}
+
+
+def likelihood_figures(found: dict[str, Tensor], num_samples: int) -> dict[str, Measurement]:
+    """Average what ``likelihoods`` found of each image."""
+    return {name: mean_over_images(values, name, num_samples) for name, values in found.items()}
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from vae_lab.evaluation.labels import likelihoods
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.evaluation.metrics import metric, with_suffix
 from vae_lab.evaluation.samples import sample_quality
-from vae_lab.evaluation.scoring import samples_of
+from vae_lab.evaluation.scoring import likelihood_figures, samples_of
 from vae_lab.files import require_writable, write_atomically
 from vae_lab.model.contract import Model
 from vae_lab.pictures import plots
@@ -171,10 +171,7 @@ def judge(
             found = likelihoods(
                 model, images, labels, order.num_samples, lambda done: on_images(done, len(images))
             )
-            figures |= {
-                name: mean_over_images(values, name, order.num_samples)
-                for name, values in found.items()
-            }
+            figures |= likelihood_figures(found, order.num_samples)
             log_px = -found["nll"].cpu()
     if data.is_mnist:
         generated = samples_of(model, len(images))
