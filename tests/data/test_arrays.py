@@ -9,6 +9,7 @@ import pytest
 import torch
 from idx_files import write_idx
 
+from vae_lab.data import gathered, mapped
 from vae_lab.data.arrays import ArraysDataModule
 
 GENERATOR = np.random.default_rng(0)
@@ -22,6 +23,7 @@ def opened(path, **changes):
     options = {
         "images": None, "labels": None, "layout": None, "image_shape": None, "val_size": None,
         "batch_size": 4, "global_batch_size": None, "binarization": "none", "seed": 0,
+        "cache": "unused",
     }  # fmt: skip
     datamodule = ArraysDataModule(str(path), **options | changes)
     for stage in ("fit", "test"):
@@ -214,6 +216,43 @@ def test_one_image_is_the_same_from_every_format(tmp_path, suffix):
     found = {image.tobytes() for s in datamodule.splits.values() for image in s.images.numpy()}
     assert found == {image.tobytes() for image in images}
     assert len(datamodule.class_names) == (10 if suffix in ("pair.pt", "nested.pth") else 1)
+
+
+def write(kind, path):
+    """Save images in one way or another, and return the file."""
+    images, grey = pixels(30, 8, 9, 3), GENERATOR.random((30, 8, 9))
+    match kind:
+        case "npy":
+            np.save(path.with_suffix(".npy"), images)
+        case "columns first":
+            np.save(path.with_suffix(".npy"), np.asfortranarray(images))
+        case "compressed":
+            splits = {"x_train": grey[:20], "x_val": grey[20:23] > 0.5, "x_test": grey[23:]}
+            np.savez_compressed(path.with_suffix(".npz"), **splits, y_train=np.arange(20) % 3,
+                                y_val=np.ones(3), y_test=np.zeros(7))  # fmt: skip
+        case "tensor":
+            torch.save({"x": torch.from_numpy(grey).bfloat16()}, path.with_suffix(".pt"))
+        case "idx":
+            write_idx(path.with_suffix(".idx"), images[..., 0])
+    return next(path.parent.glob("cells.*"))
+
+
+@pytest.mark.parametrize("kind", ["npy", "columns first", "compressed", "tensor", "idx"])
+def test_what_is_too_large_for_the_memory_is_the_same_from_a_file(kind, tmp_path, monkeypatch):
+    path, cache = write(kind, tmp_path / "cells"), tmp_path / "cache"
+    usual = opened(path)
+    monkeypatch.setattr(gathered, "AT_ONCE", 7 * 8 * 9 * 8)  # bytes of a few images
+    monkeypatch.setattr(mapped, "LARGE", 0.0)
+    first, again = opened(path, cache=str(cache)), opened(path, cache=str(cache))
+    for datamodule in (first, again):
+        assert datamodule.mapped is not None
+        for split in ("train", "val", "test"):
+            for mine, theirs in zip(held(datamodule, split), held(usual, split), strict=True):
+                assert np.array_equal(mine, theirs)
+    assert len(list(cache.glob("*.bytes"))) == 1
+    np.save(path.with_name("other.npy"), pixels(30, 8, 9))
+    opened(path.with_name("other.npy"), cache=str(cache))
+    assert len(list(cache.glob("*.bytes"))) == 2
 
 
 def test_mnists_idx_files_bring_their_labels_and_the_other_split(tmp_path):

@@ -29,7 +29,7 @@ def opened(tmp_path):
         np.savez(tmp_path / "squares.npz", **{**rendered(), **(arrays or {})})
         options = {
             "label": None, "image_shape": None, "val_size": None, "binarization": "threshold",
-            "batch_size": 4, "global_batch_size": None, "seed": 0,
+            "batch_size": 4, "global_batch_size": None, "seed": 0, "cache": "unused",
         }  # fmt: skip
         datamodule = FactorsDataModule(str(tmp_path / "squares.npz"), **options | changes)
         for stage in ("fit", "test"):
@@ -56,6 +56,15 @@ def test_images_and_their_factors_stay_together_in_every_split(opened):
         counts.append(len(data))
     assert counts == [35, 9, 4]
     assert datamodule.class_names == tuple("01234567")
+
+
+@pytest.mark.parametrize("binarization", ["threshold", "static", "dynamic"])
+def test_black_and_white_images_are_not_copied_to_be_binarised(opened, binarization):
+    datamodule = opened(binarization=binarization)
+    start = datamodule.found.images.data_ptr()
+    for data in datamodule.splits.values():
+        assert data.images.data_ptr() == start
+        start += data.images.nbytes
 
 
 def test_values_have_names_where_the_file_says_them(opened):
@@ -97,6 +106,12 @@ def test_a_file_that_does_not_fit_is_told(opened, arrays, changes, message):
 
 def test_a_file_without_factors_is_told(tmp_path):
     np.savez(tmp_path / "a.npz", imgs=np.zeros((8, 8, 8), np.uint8))
-    options = {"label": None, "image_shape": None, "val_size": None, "binarization": "threshold"}
+    options = {
+        "label": None,
+        "cache": "unused",
+        "image_shape": None,
+        "val_size": None,
+        "binarization": "threshold",
+    }
     with pytest.raises(ValueError, match="must hold the factors as latents_classes or factors"):
         FactorsDataModule(str(tmp_path / "a.npz"), **options)

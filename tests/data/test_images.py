@@ -9,6 +9,7 @@ from PIL import Image
 from torchvision import datasets
 
 from vae_lab.data import cache as caching
+from vae_lab.data import kept as keeping
 from vae_lab.data import mapped
 from vae_lab.data.images import ImagesDataModule
 
@@ -226,10 +227,10 @@ def test_who_waits_for_anothers_decoding_says_so(opened, folder, tmp_path, monke
     [path] = (tmp_path / "cache").glob("*.lock")
     other = path.open("wb")
     fcntl.flock(other, fcntl.LOCK_EX)
-    monkeypatch.setattr(caching, "SOON", 0.01)
+    monkeypatch.setattr(keeping, "SOON", 0.01)
     threading.Timer(0.2, other.close).start()
     opened()
-    assert "another run decodes these pictures" in caplog.text
+    assert "another run reads these images" in caplog.text
 
 
 def test_a_full_disk_leaves_nothing_half_written(opened, folder, tmp_path, monkeypatch):

@@ -125,12 +125,16 @@ def test_likelihoods_on_other_data_are_not_ranked_together(tmp_path):
     assert sections == [["c", "a"], ["b"]]
 
 
-@pytest.mark.parametrize(("other", "apart"), [
-    ({"nll_samples": 5000}, "K"), ({"compared_by": "val/reconstruction"}, "judged by"),
+@pytest.mark.parametrize(("override", "other", "apart"), [
+    ("seed=1", {"nll_samples": 5000}, "K"),
+    ("seed=1", {"compared_by": "val/reconstruction"}, "judged by"),
+    ("seed=1", {"images": "cats 3×32×32"}, "data"),
+    ("+data.dequantize=false", {}, "noise"),
 ])  # fmt: skip
-def test_other_samples_and_other_judges_are_not_ranked_together(tmp_path, other, apart):
-    make_run(tmp_path / "a", "+x=a")
-    make_run(tmp_path / "b", "+x=b", **other)
+def test_what_is_measured_in_another_way_is_not_ranked_together(tmp_path, override, other, apart):
+    make_run(tmp_path / "a", "+x=a", "+data.dequantize=true", images="cats 3×64×64")
+    make_run(tmp_path / "b", "+x=b", "+data.dequantize=true", override,
+             **{"images": "cats 3×64×64"} | other)  # fmt: skip
     frame = Frame.read(tmp_path)
     assert frame.apart == [apart]
     assert [len(section.runs) for section in frame.sections] == [1, 1]

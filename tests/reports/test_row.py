@@ -42,6 +42,7 @@ def test_a_completed_run_has_its_settings_metrics_and_counts(place):
     assert run.protocol == {
         "data": "mnist",
         "binarization": "dynamic",
+        "noise": "",
         "likelihood": "bernoulli",
         "K": "100",
         "judged by": "elbo",

@@ -6,15 +6,21 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 import torch
 
 Array = np.ndarray
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+NPY = ".npy"
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 FORMATS = ".npz, .npy, .pt, .pth, or MNIST's idx, gzipped or not"
 HOLDS_CODE = (
     "it is damaged, or holds Python objects, which could run code, and was not read; save arrays "
@@ -25,11 +31,89 @@ DAMAGE = (
 )  # fmt: skip
 
 
+class Stored(Protocol):
+    """An array that is read when it is asked for.
+
+    Attributes:
+        shape: of it.
+    """
+
+    shape: tuple[int, ...]
+
+    def read(self) -> Array:
+        """Return all of it."""
+        ...
+
+    def parts(self, length: int) -> Iterator[Array]:
+        """Yield it in order, at most ``length`` along its first axis at once."""
+        ...
+
+
+class Streamed:
+    """Numbers in a row, as they come out of a file.
+
+    Args:
+        shape: of the array.
+        dtype: of its numbers.
+        opened: opens the file at the first of them.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], dtype: np.dtype[Any], opened: Callable[[], BinaryIO]
+    ) -> None:
+        self.shape = tuple(shape)
+        self._dtype = dtype
+        self._opened = opened
+
+    def read(self) -> Array:
+        """Return all of it."""
+        with self._opened() as file:
+            return self._next(file, self.shape)
+
+    def parts(self, length: int) -> Iterator[Array]:
+        """Yield it in order, at most ``length`` along its first axis at once."""
+        with self._opened() as file:
+            for start in range(0, self.shape[0], length):
+                count = min(length, self.shape[0] - start)
+                yield self._next(file, (count, *self.shape[1:]))
+
+    def _next(self, file: BinaryIO, shape: tuple[int, ...]) -> Array:
+        array = np.empty(shape, self._dtype)
+        if array.nbytes and file.readinto(array.reshape(-1).view(np.uint8)) < array.nbytes:  # pyright: ignore[reportAttributeAccessIssue]
+            raise EOFError(f"it should hold {math.prod(self.shape)} numbers, and ends before")
+        return array.astype(self._dtype.newbyteorder("="), copy=False)
+
+
+class Held:
+    """An array that can be indexed.
+
+    Args:
+        shape: of it.
+        rows: returns a part of it.
+    """
+
+    def __init__(self, shape: Sequence[int], rows: Callable[[slice], Array]) -> None:
+        self.shape = tuple(shape)
+        self._rows = rows
+
+    def read(self) -> Array:
+        """Return all of it."""
+        return self._rows(slice(None))
+
+    def parts(self, length: int) -> Iterator[Array]:
+        """Yield it in order, at most ``length`` along its first axis at once."""
+        for start in range(0, self.shape[0], length):
+            yield self._rows(slice(start, start + length))
+
+
 class ArrayFile(Mapping[str, Array]):
     """The arrays of a file by name; one is read when it is asked for.
 
     Args:
         path: of the file.
+
+    Attributes:
+        identity: plain data that differ wherever the content of the file does.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -42,10 +126,15 @@ class ArrayFile(Mapping[str, Array]):
             raise FileNotFoundError(f"data.root={path} is {what}")
         self.path = path
         readers = {".npz": _npz, ".npy": _npy, ".pt": _pt, ".pth": _pt}
-        self._arrays = self._guarded(lambda: readers.get(path.suffix.lower(), _idx)(path))
+        with self._guarded():
+            self._arrays = readers.get(path.suffix.lower(), _idx)(path)
+        found = {path, *_beside(path).values()}
+        stats = [(str(each.resolve()), each.stat()) for each in sorted(found)]
+        self.identity = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
     def __getitem__(self, name: str) -> Array:
-        return self._guarded(self._arrays[name])
+        with self._guarded():
+            return self._arrays[name]().read()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -53,33 +142,93 @@ class ArrayFile(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def _guarded(self, read: Callable[[], Any]) -> Any:  # noqa: ANN401
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array, without reading it."""
+        with self._guarded():
+            return self._arrays[name]().shape
+
+    def parts(self, name: str, length: int) -> Iterator[Array]:
+        """Yield an array in order, at most ``length`` along its first axis at once."""
+        with self._guarded():
+            yield from self._arrays[name]().parts(length)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            return read()
+            yield
         except pickle.UnpicklingError as error:
             raise ValueError(f"data.root={self.path}: {HOLDS_CODE}") from error
         except DAMAGE as error:
-            is_code = "allow_pickle" in str(error)
-            reason = HOLDS_CODE if is_code else f"it cannot be read: {error}"
-            raise ValueError(f"data.root={self.path}: {reason}") from error
+            raise ValueError(f"data.root={self.path}: it cannot be read: {error}") from error
 
 
-Lazy = dict[str, Callable[[], Array]]
+Lazy = dict[str, Callable[[], Stored]]
 
 
 def _npz(path: Path) -> Lazy:
-    file = np.load(path, allow_pickle=False)
-    return {name: lambda name=name: file[name] for name in file.files}
+    with zipfile.ZipFile(path) as archive:
+        members = [name for name in archive.namelist() if name.endswith(NPY)]
+
+    def stored(member: str) -> Stored:
+        return _numpys(
+            lambda: cast("BinaryIO", zipfile.ZipFile(path).open(member)),
+            lambda: np.load(path, allow_pickle=False)[member],
+        )
+
+    return {name.removesuffix(NPY): lambda name=name: stored(name) for name in members}
 
 
 def _npy(path: Path) -> Lazy:
-    array = np.load(path, mmap_mode="c", allow_pickle=False)
+    array = _numpys(
+        lambda: path.open("rb"), lambda: np.load(path, mmap_mode="c", allow_pickle=False)
+    )
     return {"images": lambda: array}
 
 
+def _numpys(opened: Callable[[], BinaryIO], load: Callable[[], Array]) -> Stored:
+    """Return an array in NumPy's format, loaded as a whole if its columns come first.
+
+    Raises:
+        UnpicklingError: if it holds Python objects.
+    """
+    with opened() as file:
+        shape, is_fortran, dtype = _header(file)
+    if is_fortran:
+        array = load()
+        return Held(shape, lambda part: array[part])
+
+    def at_first() -> BinaryIO:
+        file = opened()
+        _header(file)
+        return file
+
+    return Streamed(shape, dtype, at_first)
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(file)
+    except ValueError as error:
+        raise pickle.UnpicklingError from error
+    if version not in HEADERS:
+        raise ValueError(f"version {version} of NumPy's format is unknown")
+    shape, is_fortran, dtype = HEADERS[version](file)
+    if dtype.hasobject:
+        raise pickle.UnpicklingError
+    return shape, is_fortran, dtype
+
+
 def _pt(path: Path) -> Lazy:
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: lambda tensor=tensor: _numpy(tensor) for name, tensor in _tensors(content, "")}
+    is_mapped = zipfile.is_zipfile(path)
+    content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_mapped)
+    return {name: lambda tensor=tensor: _held(tensor) for name, tensor in _tensors(content, "")}
+
+
+def _held(tensor: torch.Tensor) -> Held:
+    return Held(tensor.shape, lambda part: _numpy(tensor[part]))
 
 
 def _numpy(tensor: torch.Tensor) -> Array:
@@ -100,19 +249,27 @@ def _tensors(content: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:  # 
 
 def _idx(path: Path) -> Lazy:
     """Return images, and what lies beside them: labels, and the same of the other split."""
+    arrays: Lazy = {
+        name: lambda file=file: _stored_idx(file) for name, file in _beside(path).items()
+    }
+    next(iter(arrays.values()))()  # refuses what is no idx file
+    return arrays
+
+
+def _beside(path: Path) -> dict[str, Path]:
+    """Return the files that belong together in MNIST's format, by what they hold."""
     names = {"": path.name}
     for prefix in ("train", "t10k"):
         if path.name.startswith(prefix):
             rest = path.name.removeprefix(prefix)
             names = {"train_": f"train{rest}", "test_": f"t10k{rest}"}
-    arrays: Lazy = {}
+    files: dict[str, Path] = {}
     for split, name in names.items():
         labels = name.replace("images", "labels").replace("idx3", "idx1")
         for other, kind in {labels: "labels", name: "images"}.items():
             if file := _packed_or_not(path.with_name(other)):
-                arrays[split + kind] = lambda file=file: _read_idx(file)
-    next(iter(arrays.values()))()  # refuses what is no idx file
-    return arrays
+                files[split + kind] = file
+    return files
 
 
 def _packed_or_not(path: Path) -> Path | None:
@@ -121,21 +278,25 @@ def _packed_or_not(path: Path) -> Path | None:
     return next((other for other in others if other.is_file()), None)
 
 
-def _read_idx(path: Path) -> Array:
-    """Read an idx file, http://yann.lecun.com/exdb/mnist.
+def _stored_idx(path: Path) -> Streamed:
+    """Return what an idx file holds, http://yann.lecun.com/exdb/mnist.
 
     Raises:
         ValueError: if it is none.
     """
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:  # noqa: PLR2004
-        raise ValueError(f"{path.name} is none of {FORMATS}")
-    shape = struct.unpack_from(f">{content[3]}I", content, 4)
-    array = np.frombuffer(content, IDX_TYPES[content[2]], offset=4 + 4 * len(shape))
-    if len(array) != math.prod(shape):
-        raise ValueError(
-            f"{path.name} should hold {math.prod(shape)} numbers, and has {len(array)}"
-        )
-    return array.reshape(shape).astype(array.dtype.newbyteorder("="))
+
+    def opened() -> BinaryIO:
+        return cast("BinaryIO", gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+
+    with opened() as file:
+        start = file.read(4)
+        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in IDX_TYPES:  # noqa: PLR2004
+            raise ValueError(f"{path.name} is none of {FORMATS}")
+        shape = struct.unpack(f">{start[3]}I", file.read(4 * start[3]))
+
+    def at_first() -> BinaryIO:
+        file = opened()
+        file.read(4 + 4 * len(shape))
+        return file
+
+    return Streamed(shape, np.dtype(IDX_TYPES[start[2]]), at_first)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.array_files import Array, ArrayFile
-from vae_lab.data.found import SPLIT_NAMES, UNLABELLED, Found, FoundDataModule, shuffled, tenth
-from vae_lab.data.pixels import Layout, as_bytes, channels_first
+from vae_lab.data.found import SPLIT_NAMES, UNLABELLED, Found, FoundDataModule
+from vae_lab.data.gathered import Asked, Part, divided, gathered
+from vae_lab.data.pixels import Layout
 
-Part = str  # train, val, test, or all of them
 WITHOUT = "none"  # data.labels=none
 IMAGES = ("x", "images", "image", "imgs", "img", "data", "pixels", "arr_0", "")
 LABELS = ("y", "labels", "label", "targets", "target", "class", "arr_1")
@@ -35,6 +35,7 @@ class ArraysDataModule(FoundDataModule):
         images: name of the array; None to find it by the usual names.
         labels: name of the labels; None to find them by the usual names; ``none`` for none.
         layout: ``NHW``, ``NHWC`` or ``NCHW``, where the shape does not tell.
+        cache: the folder where images are kept that are too many to stay in memory.
         image_shape: (C, H, W), which images stored as vectors need; else None.
         val_size: images for validation, at the end of those not for testing; None for those that
             the file, or else the division, says.
@@ -42,6 +43,7 @@ class ArraysDataModule(FoundDataModule):
 
     Raises:
         FileNotFoundError: if there is no such file.
+        OSError: if the cache cannot be written.
         ValueError: if it does not hold images.
     """
 
@@ -51,6 +53,7 @@ class ArraysDataModule(FoundDataModule):
         images: str | None,
         labels: str | None,
         layout: Layout | None,
+        cache: str,
         image_shape: Shape | None,
         val_size: Whole | None,
         **options: Any,  # noqa: ANN401
@@ -58,7 +61,7 @@ class ArraysDataModule(FoundDataModule):
         if root is None:
             raise ValueError("data.root must name the file: data.root=cells.npz")
         file = ArrayFile(Path(root).expanduser())
-        found = _find(file, images, labels, layout, image_shape)
+        found = _find(file, images, labels, layout, image_shape, Path(cache).expanduser())
         super().__init__(found, file.path.stem, image_shape, val_size, **options)
 
 
@@ -68,17 +71,17 @@ def _find(
     labels_name: str | None,
     layout: Layout | None,
     image_shape: Sequence[int] | None,
+    cache: Path,
 ) -> Found:
-    keys = _image_keys(file, images_name, image_shape)
-    images = {
-        part: channels_first(as_bytes(file[key], key), key, layout, image_shape)
-        for part, key in keys.items()
-    }
-    if len({array.shape[1:] for array in images.values()}) > 1:
-        shapes = ", ".join(f"{keys[part]} {array.shape[1:]}" for part, array in images.items())
-        raise ValueError(f"data.root={file.path}: the splits differ in shape: {shapes}")
-    labels, names = _labels(file, labels_name, {part: len(x) for part, x in images.items()})
-    return _divided({part: torch.from_numpy(x) for part, x in images.items()}, labels, names)
+    asked = Asked(file, _image_keys(file, images_name, image_shape), layout, image_shape)
+    asked.shape()
+    division = divided(asked.counts())
+    labels, names = _labels(file, labels_name, asked.counts())
+    result = gathered(asked, division, cache)
+    return Found(
+        result.images, division.of(labels), names, division.val, division.test,
+        file=result.file, are_two=result.are_two,
+    )  # fmt: skip
 
 
 def _parsed(key: str) -> tuple[Part, str]:
@@ -101,7 +104,7 @@ def _image_keys(
         if name not in file:
             raise ValueError(f"data.images={name} is no array of {file.path}: {', '.join(file)}")
         return {"all": name}
-    usual = [key for key in file if _parsed(key)[1] in IMAGES and file[key].ndim >= least]
+    usual = [key for key in file if _parsed(key)[1] in IMAGES and len(file.shape(key)) >= least]
     by_part: dict[Part, list[str]] = {}
     for key in usual:
         by_part.setdefault(_parsed(key)[0], []).append(key)
@@ -113,10 +116,10 @@ def _image_keys(
         and ("all" in by_part or "train" in by_part)
     ):
         return {part: keys[0] for part, keys in by_part.items()}
-    others = usual or [key for key in file if file[key].ndim >= least]
+    others = usual or [key for key in file if len(file.shape(key)) >= least]
     if len(others) == 1:
         return {"all": others[0]}
-    held = ", ".join(f"{key} {file[key].shape}" for key in file) or "no array"
+    held = ", ".join(f"{key} {file.shape(key)}" for key in file) or "no array"
     hint = (
         "" if others or image_shape else "; images stored as vectors need data.image_shape=[C,H,W]"
     )
@@ -188,24 +191,3 @@ def _class_names(file: ArrayFile, values: Array) -> Sequence[str]:
         if is_list and 0 <= values[0] <= values[-1] < len(names):
             return [str(names[value]) for value in values]
     return [str(value) for value in values.tolist()]
-
-
-def _divided(images: dict[Part, Tensor], labels: dict[Part, Tensor], names: Sequence[str]) -> Found:
-    """Cut off the splits that the file does not have, and put all images into one tensor."""
-    if "all" in images:
-        order = shuffled(len(images["all"]))
-        images = {"train": images["all"][order]}
-        labels = {"train": labels["all"][order]}
-    share = tenth(len(images["train"]))
-    for part in [part for part in ("test", "val") if part not in images]:
-        cut = len(images["train"]) - share
-        for each in (images, labels):
-            each["train"], each[part] = each["train"][:cut], each["train"][cut:]
-    splits = ("train", "val", "test")
-    return Found(
-        torch.cat([images[split] for split in splits]),
-        torch.cat([labels[split] for split in splits]),
-        names,
-        val=len(images["val"]),
-        test=len(images["test"]),
-    )

@@ -1,33 +1,26 @@
 """Pictures decoded once, into a file of bytes that is mapped into memory."""
 
-import hashlib
-import json
 import logging
-import os
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-from filelock import FileLock, Timeout
 from joblib import Parallel, cpu_count, delayed
-from rich.console import Console
-from rich.progress import track
 
+from vae_lab.data.kept import kept, shown
 from vae_lab.data.mapped import MappedImages
 from vae_lab.decoding import ColourError, Encoded, Fit, Recipe, SizeError, decode, look_at
-from vae_lab.files import write_atomically
 
 VERSION = 1  # of what is made of a picture
 AT_ONCE = 200  # pictures that a process decodes before it hands them over
 AHEAD = "4*n_jobs"  # such portions that may wait to be written
 FEW = 2000  # pictures that one process decodes before others have started
 NAMED = 3  # of the pictures that were left out
-SOON = 1.0  # seconds that one waits without a word
 Results = Generator[np.ndarray | str, None, None]
 
 logger = logging.getLogger(__name__)
@@ -95,17 +88,11 @@ def decoded(pictures: Pictures, order: Order, cache: Path) -> Decoded:
         ValueError: if a picture cannot be decoded, or ``order`` leaves open what to make of it.
     """
     asked = (order.size, order.fit, order.channels, order.skips)
-    described = json.dumps([VERSION, *pictures.identity, asked]).encode()
-    key = hashlib.sha256(described).hexdigest()[:24]
-    data, description = cache / f"{key}.bytes", cache / f"{key}.json"
-    with _writing(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f"{key}.lock"):
-            if not (description.exists() and data.exists()):
-                _write(pictures, order, data, description)
-    content = json.loads(description.read_text(encoding="utf-8"))
-    _tell(content["skipped"], len(pictures.names), description)
-    return Decoded(MappedImages(data, content["shape"]), content["skipped"])
+    identity = [VERSION, *pictures.identity, asked]
+    result = kept(identity, cache, lambda file: _decode_into(file, pictures, order))
+    skipped = result.content["skipped"]
+    _tell(skipped, len(pictures.names), result.list_file)
+    return Decoded(result.file, skipped)
 
 
 def _tell(skipped: Mapping[str, str], count: int, list_file: Path) -> None:
@@ -120,47 +107,8 @@ def _tell(skipped: Mapping[str, str], count: int, list_file: Path) -> None:
     )  # fmt: skip
 
 
-@contextmanager
-def _writing(cache: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OSError(f"data.cache={cache} cannot be written: {error}") from error
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Keep other processes out; say so if this one has to wait."""
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=SOON)
-    except Timeout:
-        logger.warning("another run decodes these pictures; this one goes on when it has done so")
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
-
-
-def _write(pictures: Pictures, order: Order, data: Path, description: Path) -> None:
-    """Decode all pictures into a file aside; the description comes last and says it is whole."""
-    aside = data.with_suffix(".part")
-    try:
-        with aside.open("wb") as file:
-            recipe, skipped = _decode_into(file, pictures, order)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(data)
-    finally:
-        aside.unlink(missing_ok=True)
-    shape = (len(pictures.names) - len(skipped), recipe.channels, *recipe.size)
-    content = {"root": pictures.root, "shape": shape, "skipped": skipped}
-    write_atomically(description, json.dumps(content, indent=2))
-
-
-def _decode_into(file: BinaryIO, pictures: Pictures, order: Order) -> tuple[Recipe, dict[str, str]]:
-    """Write the bytes of all pictures; return what was made of them, and what was left out."""
+def _decode_into(file: BinaryIO, pictures: Pictures, order: Order) -> dict[str, Any]:
+    """Write the bytes of all pictures; return their shape, and what was left out."""
     recipe = _recipe(pictures, order)
     while True:
         skipped = {}
@@ -184,7 +132,8 @@ def _decode_into(file: BinaryIO, pictures: Pictures, order: Order) -> tuple[Reci
                 f"others are {height}×{width}"
             ) from error
         else:
-            return recipe, skipped
+            shape = (len(pictures.names) - len(skipped), recipe.channels, *recipe.size)
+            return {"root": pictures.root, "shape": shape, "skipped": skipped}
 
 
 def _recipe(pictures: Pictures, order: Order) -> Recipe:
@@ -216,7 +165,6 @@ def _unreadable(pictures: Pictures, name: str, reason: str) -> str:
 
 def _results(pictures: Pictures, recipe: Recipe) -> Results:
     """Yield what becomes of each picture, in order, and show how far it is."""
-    console = Console(stderr=True)
     count = len(pictures.names)
     starts = range(0, count, AT_ONCE)
     chunks = (pictures[start : start + AT_ONCE] for start in starts)
@@ -224,12 +172,8 @@ def _results(pictures: Pictures, recipe: Recipe) -> Results:
     # its processes load neither the program nor torch, but the module of ``decode``
     parallel = Parallel(processes, return_as="generator", pre_dispatch=AHEAD)
     decoded_chunks: Any = parallel(delayed(decode)(chunk, recipe) for chunk in chunks)
-    shown = track(
-        decoded_chunks, "decoding", len(starts), console=console, transient=True,
-        disable=not console.is_terminal,
-    )  # fmt: skip
     try:
-        yield from chain.from_iterable(shown)
+        yield from chain.from_iterable(shown(decoded_chunks, "decoding", len(starts)))
     finally:  # after an error, its processes would go on
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice to ask for less

@@ -73,6 +73,8 @@ class ImageDataModule(pl.LightningDataModule):
         is_mnist: whether these are MNIST's digits; the features of the classifier that ships
             compare samples with these alone.
         fit: how a picture of another shape becomes an image of this one.
+        are_two: whether all pixels are known to be black or white, so that binarisation leaves them
+            as they are.
         mapped: the file that images lie in, if it is too large to stay in memory.
         splits: the images and labels that ``setup`` has read; images are bytes (N, C, H, W).
 
@@ -84,6 +86,7 @@ class ImageDataModule(pl.LightningDataModule):
     factor_names: Sequence[str] = ()
     is_mnist = False
     fit: Fit = "crop"
+    are_two = False
     mapped: MappedImages | None = None
 
     def __init__(
@@ -325,6 +328,8 @@ class ImageDataModule(pl.LightningDataModule):
         return dequantize_once(images, first + torch.arange(len(images)), ONE_TIME_SEEDS[split])
 
     def _binarize(self, images: Tensor, split: Split) -> Tensor:
+        if self.are_two:
+            return images
         return binarize_once(images, self.binarization, ONE_TIME_SEEDS[split])
 
     def _loader(self, split: Split, shuffle: bool) -> ResumableLoader:

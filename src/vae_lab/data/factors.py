@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.array_files import Array, ArrayFile
 from vae_lab.data.arrays import IMAGES
-from vae_lab.data.binarization import WHITE, Binarization
-from vae_lab.data.contract import AT_ONCE
-from vae_lab.data.found import Found, FoundDataModule, shuffled, tenth
-from vae_lab.data.pixels import as_bytes, channels_first
+from vae_lab.data.binarization import Binarization
+from vae_lab.data.found import Found, FoundDataModule
+from vae_lab.data.gathered import Asked, divided, gathered
 
 FACTORS = ("latents_classes", "factors")
 VALUES = ("latents_values", "factor_values")
@@ -36,6 +34,7 @@ class FactorsDataModule(FoundDataModule):
         root: the file, ``.npz`` or ``.pt``.
         label: the factor that is the class of an image, in pictures and for classifiers; None for
             the first.
+        cache: the folder where images are kept that are too many to stay in memory.
         image_shape: (C, H, W), to be sure of it, or None.
         val_size: images for validation, at the end of those not for testing; None for a tenth.
         binarization: of the pixels; only ``none`` fits grey ones and colours.
@@ -43,6 +42,7 @@ class FactorsDataModule(FoundDataModule):
 
     Raises:
         FileNotFoundError: if there is no such file.
+        OSError: if the cache cannot be written.
         ValueError: if it does not hold images and factors, or grey images are to be binarised.
     """
 
@@ -50,6 +50,7 @@ class FactorsDataModule(FoundDataModule):
         self,
         root: str | None,
         label: str | None,
+        cache: str,
         image_shape: Shape | None,
         val_size: Whole | None,
         binarization: Binarization,
@@ -58,8 +59,8 @@ class FactorsDataModule(FoundDataModule):
         if root is None:
             raise ValueError("data.root must name the file: data.root=dsprites.npz")
         file = ArrayFile(Path(root).expanduser())
-        found = _find(file, label)
-        if binarization != Binarization.NONE and _has_greys(found.images[:AT_ONCE]):
+        found = _find(file, label, Path(cache).expanduser())
+        if binarization != Binarization.NONE and not found.are_two:
             raise ValueError(
                 f"data.binarization={binarization} is for black and white images, and those in "
                 f"{file.path} are not: data.binarization=none likelihood=discretized_logistic"
@@ -69,11 +70,7 @@ class FactorsDataModule(FoundDataModule):
         )
 
 
-def _has_greys(images: Tensor) -> bool:
-    return bool(((images > 0) & (images < WHITE)).any())
-
-
-def _find(file: ArrayFile, label: str | None) -> Found:
+def _find(file: ArrayFile, label: str | None, cache: Path) -> Found:
     key, factors_key = _key(file, IMAGES, "the images"), _key(file, FACTORS, "the factors")
     codes = file[factors_key]
     if codes.ndim != 2 or len(codes) == 0 or codes.dtype.kind not in "biuf":  # noqa: PLR2004
@@ -96,21 +93,23 @@ def _find(file: ArrayFile, label: str | None) -> Found:
         raise ValueError(
             f"data.label={chosen} is no factor of {file.path} that varies: {', '.join(columns)}"
         )
-    images = torch.from_numpy(channels_first(as_bytes(file[key], key), key, None, None))
-    if len(images) != len(codes):
-        raise ValueError(
-            f"data.root={file.path}: {len(images)} images, but {len(codes)} {factors_key}"
-        )
-    order, share = shuffled(len(images)), tenth(len(images))
-    factors = torch.stack(list(columns.values()), dim=1)[order]
+    asked = Asked(file, {"all": key})
+    asked.shape()
+    count = asked.counts()["all"]
+    if count != len(codes):
+        raise ValueError(f"data.root={file.path}: {count} images, but {len(codes)} {factors_key}")
+    division = divided(asked.counts())
+    result = gathered(asked, division, cache)
     return Found(
-        images[order],
-        columns[chosen][order],
+        result.images,
+        division.of({"all": columns[chosen]}),
         called[chosen],
-        val=share,
-        test=share,
-        factors=factors,
+        division.val,
+        division.test,
+        factors=division.of({"all": torch.stack(list(columns.values()), dim=1)}),
         factor_names=tuple(columns),
+        file=result.file,
+        are_two=result.are_two,
     )
 
 

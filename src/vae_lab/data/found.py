@@ -34,6 +34,7 @@ class Found:
         factors: of variation, (N, F), counting the values of each from 0; None without any.
         factor_names: what the factors are called.
         file: that the images lie in, if they are mapped into memory.
+        are_two: whether all pixels are known to be black or white.
     """
 
     images: Tensor
@@ -44,6 +45,7 @@ class Found:
     factors: Tensor | None = None
     factor_names: Sequence[str] = ()
     file: MappedImages | None = None
+    are_two: bool = False
 
 
 @checked
@@ -82,6 +84,7 @@ class FoundDataModule(ImageDataModule):
         self.name = name
         self.class_names = found.class_names
         self.factor_names = found.factor_names
+        self.are_two = found.are_two
         if found.file is not None and found.file.is_large:
             self.mapped = found.file
 

@@ -40,7 +40,7 @@ class MappedImages:
     @property
     def is_large(self) -> bool:
         """Whether the file may not stay in memory beside all else."""
-        return len(self._bytes) > LARGE * _memory()
+        return is_large(len(self._bytes))
 
     def announce(self, images: Tensor, indices: Tensor) -> None:
         """Say that the images at ``indices`` (B,) of ``images`` are read soon.
@@ -64,6 +64,11 @@ class MappedImages:
         """Let no page count as this program's memory; what is read again is mapped again."""
         self._bytes.madvise(mmap.MADV_DONTNEED)
         self._announced = 0
+
+
+def is_large(size: int) -> bool:
+    """Tell whether so many bytes may not stay in memory beside all else."""
+    return size > LARGE * _memory()
 
 
 def _memory() -> float:

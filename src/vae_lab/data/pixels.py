@@ -1,14 +1,68 @@
 """Arrays of any kind → bytes (N, C, H, W), or one line that asks what they are."""
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 Layout = Literal["NHW", "NHWC", "NCHW"]
 CHANNELS = (1, 3)
 WHITE = 255
+
+
+class Levels(NamedTuple):
+    """What the numbers of an array mean.
+
+    Attributes:
+        factor: by which they become 0 to 255.
+        are_two: whether all are black or white.
+    """
+
+    factor: int
+    are_two: bool
+
+
+def levels_of(parts: Iterable[np.ndarray], name: str) -> Levels:
+    """Tell what numbers mean; no more is read of bytes than that takes.
+
+    Args:
+        parts: the array, one after the other.
+        name: of the array, for messages.
+
+    Raises:
+        ValueError: if these are no pixels.
+    """
+    low, high, kind, are_two = np.inf, -np.inf, "u", True
+    highest = set[float]()
+    for part in parts:
+        kind = part.dtype.kind
+        if kind not in "biuf" or not part.size:
+            raise ValueError(f"data.root: {name} holds no pixels: {part.shape} of {part.dtype}")
+        least, most = part.min(), part.max()
+        if kind == "f" and np.isnan(least):
+            raise ValueError(f"data.root: {name} holds NaN; replace it")
+        low, high = min(low, least), max(high, most)
+        highest.add(float(most))
+        are_two = are_two and not ((part > 0) & (part < most)).any()
+        if part.dtype == np.uint8 and most > 1 and not are_two:
+            break
+    most = 1 if kind == "f" else WHITE
+    if low < 0 or high > most:
+        got = f"{low:.4g} to {high:.4g}" if kind == "f" else f"whole numbers from {low} to {high}"
+        raise ValueError(
+            f"data.root: {name} must be bytes, or fractions in [0, 1], got {got}; scale it"
+        )
+    white = 1 if high <= 1 else WHITE
+    return Levels(WHITE if high <= 1 else 1, are_two and highest <= {0.0, float(white)})
+
+
+def to_bytes(array: np.ndarray, levels: Levels) -> np.ndarray:
+    """Return numbers as bytes, same shape; fractions become the nearest of 256 levels."""
+    if array.dtype.kind == "f":
+        return np.rint(array * np.float32(WHITE)).astype(np.uint8)
+    pixels = array.astype(np.uint8, copy=False)
+    return pixels if levels.factor == 1 else pixels * np.uint8(levels.factor)
 
 
 def as_bytes(array: np.ndarray, name: str) -> np.ndarray:
@@ -24,25 +78,7 @@ def as_bytes(array: np.ndarray, name: str) -> np.ndarray:
     Raises:
         ValueError: if these are no pixels.
     """
-    if array.dtype.kind not in "biuf" or not array.size:
-        raise ValueError(f"data.root: {name} holds no pixels: {array.shape} of {array.dtype}")
-    low, high = array.min(), array.max()
-    if array.dtype.kind == "f":
-        if np.isnan(low):
-            raise ValueError(f"data.root: {name} holds NaN; replace it")
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"data.root: {name} must be bytes, or fractions in [0, 1], got {low:.4g} to "
-                f"{high:.4g}; scale it"
-            )
-        return np.rint(array * np.float32(WHITE)).astype(np.uint8)
-    if low < 0 or high > WHITE:
-        raise ValueError(
-            f"data.root: {name} must be bytes, or fractions in [0, 1], got whole numbers from "
-            f"{low} to {high}; scale it"
-        )
-    pixels = array.astype(np.uint8, copy=False)
-    return pixels * np.uint8(WHITE) if high <= 1 else pixels
+    return to_bytes(array, levels_of([array], name))
 
 
 def channels_first(

@@ -17,12 +17,13 @@ from vae_lab.reports.tables import csv_text
 
 PAGE, TABLE = "report.html", "report.csv"
 MOST_VALUES = 12  # of a setting that are listed
-PARTS = {"data": "{}", "binarization": "binarization={}", "likelihood": "{} likelihood",
-         "K": "K = {}", "judged by": "judged by {}"}  # fmt: skip
+PARTS = {"data": "{}", "binarization": "binarization={}", "noise": "dequantize={}",
+         "likelihood": "{} likelihood", "K": "K = {}", "judged by": "judged by {}"}  # fmt: skip
 ALWAYS_SAID = ("model", "objective", LATENT_DIM)  # also where all runs share them
 REASONS = {
     "data": "other images have other likelihoods",
     "binarization": "pixels that were binarised in another way are other data",
+    "noise": "densities of pixels with and without noise have different limits",
     "likelihood": "likelihoods measure pixels on scales of their own",
     "K": "an importance-sampled likelihood depends on its number of samples, K",
     "judged by": "they are judged by different metrics",

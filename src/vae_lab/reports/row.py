@@ -40,6 +40,7 @@ class Run:
         metrics: ``val/…`` at the best epoch (the best so far, if it goes on), ``test/…``, and
             ``evaluation/…`` of ``scripts/evaluate.py``; finite numbers.
         samples: the K of metrics that are sampled.
+        images: on what it was trained, as the data say; None in runs that did not write it down.
         compared_by: the metric that compares it with other runs, without its split.
         counts: numbers of the run as a whole, seconds and epochs among them.
         hardware: on what it ran.
@@ -55,6 +56,7 @@ class Run:
     config: DictConfig = EMPTY
     metrics: Mapping[str, float] = field(default_factory=dict)
     samples: Mapping[str, int] = field(default_factory=dict)
+    images: str | None = None
     compared_by: str | None = None
     counts: Mapping[str, float] = field(default_factory=dict)
     hardware: str = ""
@@ -78,8 +80,13 @@ class Run:
     @property
     def protocol(self) -> dict[str, str]:
         """What must be equal for two runs to be ranked together; empty where there is none."""
-        parts = {"data": "data", "binarization": "data.binarization", "likelihood": "likelihood"}
-        said: dict[str, Value] = {name: self.setting(key) for name, key in parts.items()}
+        noise = self.setting("data.dequantize")
+        said: dict[str, Value] = {
+            "data": self.images or self.setting("data"),
+            "binarization": self.setting("data.binarization"),
+            "noise": None if noise is None else str(noise).lower(),
+            "likelihood": self.setting("likelihood"),
+        }
         said |= {"K": self.samples.get("test/nll"), "judged by": self.compared_by}
         return {name: "" if value is None else str(value) for name, value in said.items()}
 
@@ -123,6 +130,7 @@ def _read(run: RunDir, name: str) -> Run:
         config=config,
         metrics=metrics,
         samples=samples,
+        images=summary.get("images"),
         compared_by=compared_by and metric(compared_by).name,
         counts=_finite({key: summary.get(key) for key in COUNTS}),
         hardware=_hardware(summary.get("hardware")),

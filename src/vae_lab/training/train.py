@@ -229,7 +229,7 @@ def _summarise(run: RunDir, experiment: Experiment, metrics: dict[str, float]) -
     cfg, trainer, stopwatch = experiment.config, experiment.trainer, experiment.stopwatch
     return {
         "name": cfg.name,
-        **_judges(experiment),
+        **_stated(experiment),
         "metrics": metrics,
         "units": {name: metric(name).unit for name in metrics},
         "tested": "best" if run.best.exists() else "last",
@@ -248,9 +248,14 @@ def _summarise(run: RunDir, experiment: Experiment, metrics: dict[str, float]) -
     }
 
 
-def _judges(experiment: Experiment) -> dict[str, str | None]:
-    """Return the metrics that pick the best epoch, and the run among others."""
-    return {"monitor": experiment.config.monitor, "compared_by": experiment.compared_by}
+def _stated(experiment: Experiment) -> dict[str, str | None]:
+    """Return the metrics that pick the best epoch, and the run among others; and on what images."""
+    data = experiment.datamodule
+    return {
+        "monitor": experiment.config.monitor,
+        "compared_by": experiment.compared_by,
+        "images": f"{data.name} {'×'.join(map(str, data.image_shape))}",
+    }
 
 
 def _claim(run: RunDir, experiment: Experiment) -> None:
@@ -263,7 +268,7 @@ def _claim(run: RunDir, experiment: Experiment) -> None:
         run.write_config(saved, run.overrides())
     summary = run.summary()
     summary.pop("error", None)  # of the attempt before
-    run.write_summary(summary | {"status": "running", **_judges(experiment)})
+    run.write_summary(summary | {"status": "running", **_stated(experiment)})
 
 
 def _last_checkpoint(run: RunDir) -> Path | None:
