@@ -4,6 +4,7 @@ python scripts/benchmark.py epoch    # training, beside a bare loop and the usua
 python scripts/benchmark.py epoch --accelerator gpu    # the same, captured in CUDA graphs
 python scripts/benchmark.py nll      # log p(x), beside a bare loop of decoder calls
 python scripts/benchmark.py scale    # two processes beside one, sweeps of several jobs at once
+python scripts/benchmark.py own      # images in colour, and as files, beside what is usual
 python scripts/benchmark.py mapped   # a file of 6 GiB, read from the disk, beside bytes in memory
 
 Prints a table and writes ``docs/benchmarks/<what>.json``.
@@ -15,14 +16,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import epoch, mapped, nll, scale
+from benchmarks import epoch, mapped, nll, own, scale
 from vae_lab.files import write_atomically
 from vae_lab.runs import environment, terminal
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.training.advice import quieten
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
-BENCHMARKS = {"epoch": epoch, "nll": nll, "scale": scale, "mapped": mapped}
+BENCHMARKS = {"epoch": epoch, "nll": nll, "scale": scale, "own": own, "mapped": mapped}
 
 
 @told_in_one_line()

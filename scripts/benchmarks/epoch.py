@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.memory import peak_resident_mib
 from benchmarks.rivals import BATCH, Bare, Epoch, TutorialVAE, Variant, bare_loop, tutorial
+from vae_lab.data.binarization import sample, to_float
 from vae_lab.training import build as experiments
 from vae_lab.training.capture import Graphs, graphs_on
 
@@ -109,7 +110,9 @@ def measure(case: Case, variant: Variant, rounds: int, with_tutorial: bool) -> d
 
         def bare(graphs: Graphs | None = None) -> Epoch:
             model = Bare(module.model, module.objective) if case.network else TutorialVAE()
-            return bare_loop(model, images, variant, case.batch, graphs)
+            is_binary = experiment.datamodule.pixels == "binary"
+            to_pixels = sample if is_binary else to_float
+            return bare_loop(model, images, variant, case.batch, graphs, to_pixels)
 
         rivals = {"bare": bare()}
         if graphs := graphs_on(device):

@@ -48,6 +48,7 @@ def bare_loop(
     variant: Variant,
     batch: int,
     graphs: Graphs | None = None,
+    to_pixels: Callable[[Tensor], Tensor] = sample,
 ) -> Epoch:
     """Return one epoch of the shortest loop that does what the framework does to the numbers.
 
@@ -57,6 +58,7 @@ def bare_loop(
         variant: how it is computed.
         batch: images per step.
         graphs: captures the step, which is replayed; None to call it.
+        to_pixels: bytes → what the model sees.
     """
     device = images.device
     model = model.to(device)
@@ -66,7 +68,7 @@ def bare_loop(
     use_bf16 = variant["precision"] == "bf16-mixed"
 
     def step(indices: Tensor) -> Tensor:
-        x = sample(images[indices])
+        x = to_pixels(images[indices])
         with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
             loss = loss_of(x)
         optimizer.zero_grad()

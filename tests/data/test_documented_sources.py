@@ -8,6 +8,7 @@ from vae_lab.data.images import ImagesDataModule
 
 PAGE = "docs/data.md"
 OPTIONS = {"batch_size": 32, "global_batch_size": None, "seed": 0}
+FOUND = {"cache": "cache", "image_shape": None}  # for sources that find their shape
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def test_digits_become_a_folder_of_pictures(execute):
     execute("load_digits")
     data = opened(
         ImagesDataModule(
-            "pictures", 16, "crop", None, "error", "cache", None, None, binarization="none",
-            **OPTIONS,
+            "pictures", None, image_size=16, fit="crop", channels=None, on_error="error",
+            binarization="none", **OPTIONS, **FOUND,
         )
     )  # fmt: skip
     assert data.image_shape == (1, 16, 16)
@@ -45,14 +46,12 @@ def test_digits_become_a_folder_of_pictures(execute):
 
 def test_rendered_shapes_become_data_with_factors(execute):
     execute("shapes.npz")
-    data = opened(
-        FactorsDataModule("shapes.npz", "x", None, None, binarization="threshold", **OPTIONS)
-    )
+    options = OPTIONS | FOUND | {"val_size": None, "binarization": "threshold"}
+    data = opened(FactorsDataModule("shapes.npz", "x", **options))
     assert data.factor_names == ("shape", "size", "x", "y")
     centre = data.splits["train"].images[:, 0].float().mean(1).argmax(1)
     assert (centre[data.factors("train")[:, 2] == 0] < centre.float().mean()).all()
-    assert opened(FactorsDataModule("shapes.npz", None, None, None, binarization="threshold",
-                                    **OPTIONS)).class_names[2] == "triangle"  # fmt: skip
+    assert opened(FactorsDataModule("shapes.npz", None, **options)).class_names[2] == "triangle"
 
 
 def test_a_class_of_ones_own_is_a_source(execute):

@@ -156,6 +156,16 @@ def test_a_broken_file_is_an_error_or_left_out_and_named(opened, folder, caplog)
         assert left == set(range(20)) - {0, 7, 11}
 
 
+def test_a_split_that_would_lose_all_its_pictures_is_told(opened, folder):
+    draw_many(folder / "train", FIRST[:8])
+    draw_many(folder / "val", FIRST[:2])
+    draw_many(folder / "test", FIRST[:3])
+    for path in (folder / "val").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"data.on_error=skip: 2 of 13 .* all 2 of val among them"):
+        opened(on_error="skip")
+
+
 def test_pictures_are_decoded_once_until_they_or_the_order_change(opened, folder, monkeypatch):
     draw_many(folder, FIRST[:12])
     calls = []
@@ -260,7 +270,7 @@ def test_links_in_circles_are_not_followed(opened, folder):
     ("names", "message"),
     [
         ([], r"data.root=.*p ü holds no pictures \(.apng, .avif"),
-        (["a.png", "b.png", "c.png"], "data.root: 3 pictures .* too few"),
+        (["a.png", "b.png", "c.png"], "data.root: too few pictures to train on, 3"),
         (["ant/a.png", "b.png"], "b.png lies beside folders, which are classes"),
         (["train/a.png", "b/b.png"], "b/b.png lies beside train/"),
     ],

@@ -6,15 +6,16 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import torch
 
-Array = np.ndarray
+from vae_lab.data.stored import Array, Held, Stored, Streamed, ends_before
+
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 NPY = ".npy"
 HEADERS = {
@@ -29,81 +30,6 @@ HOLDS_CODE = (
 DAMAGE = (
     EOFError, OSError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-
-
-class Stored(Protocol):
-    """An array that is read when it is asked for.
-
-    Attributes:
-        shape: of it.
-    """
-
-    shape: tuple[int, ...]
-
-    def read(self) -> Array:
-        """Return all of it."""
-        ...
-
-    def parts(self, length: int) -> Iterator[Array]:
-        """Yield it in order, at most ``length`` along its first axis at once."""
-        ...
-
-
-class Streamed:
-    """Numbers in a row, as they come out of a file.
-
-    Args:
-        shape: of the array.
-        dtype: of its numbers.
-        opened: opens the file at the first of them.
-    """
-
-    def __init__(
-        self, shape: Sequence[int], dtype: np.dtype[Any], opened: Callable[[], BinaryIO]
-    ) -> None:
-        self.shape = tuple(shape)
-        self._dtype = dtype
-        self._opened = opened
-
-    def read(self) -> Array:
-        """Return all of it."""
-        with self._opened() as file:
-            return self._next(file, self.shape)
-
-    def parts(self, length: int) -> Iterator[Array]:
-        """Yield it in order, at most ``length`` along its first axis at once."""
-        with self._opened() as file:
-            for start in range(0, self.shape[0], length):
-                count = min(length, self.shape[0] - start)
-                yield self._next(file, (count, *self.shape[1:]))
-
-    def _next(self, file: BinaryIO, shape: tuple[int, ...]) -> Array:
-        array = np.empty(shape, self._dtype)
-        if array.nbytes and file.readinto(array.reshape(-1).view(np.uint8)) < array.nbytes:  # pyright: ignore[reportAttributeAccessIssue]
-            raise EOFError(f"it should hold {math.prod(self.shape)} numbers, and ends before")
-        return array.astype(self._dtype.newbyteorder("="), copy=False)
-
-
-class Held:
-    """An array that can be indexed.
-
-    Args:
-        shape: of it.
-        rows: returns a part of it.
-    """
-
-    def __init__(self, shape: Sequence[int], rows: Callable[[slice], Array]) -> None:
-        self.shape = tuple(shape)
-        self._rows = rows
-
-    def read(self) -> Array:
-        """Return all of it."""
-        return self._rows(slice(None))
-
-    def parts(self, length: int) -> Iterator[Array]:
-        """Yield it in order, at most ``length`` along its first axis at once."""
-        for start in range(0, self.shape[0], length):
-            yield self._rows(slice(start, start + length))
 
 
 class ArrayFile(Mapping[str, Array]):
@@ -162,7 +88,8 @@ class ArrayFile(Mapping[str, Array]):
         except pickle.UnpicklingError as error:
             raise ValueError(f"data.root={self.path}: {HOLDS_CODE}") from error
         except DAMAGE as error:
-            raise ValueError(f"data.root={self.path}: it cannot be read: {error}") from error
+            reason = str(error).partition(". ")[0]  # PyTorch goes on
+            raise ValueError(f"data.root={self.path}: it cannot be read: {reason}") from error
 
 
 Lazy = dict[str, Callable[[], Stored]]
@@ -170,32 +97,43 @@ Lazy = dict[str, Callable[[], Stored]]
 
 def _npz(path: Path) -> Lazy:
     with zipfile.ZipFile(path) as archive:
-        members = [name for name in archive.namelist() if name.endswith(NPY)]
+        members = [member for member in archive.infolist() if member.filename.endswith(NPY)]
 
-    def stored(member: str) -> Stored:
+    def stored(member: zipfile.ZipInfo) -> Stored:
         return _numpys(
             lambda: cast("BinaryIO", zipfile.ZipFile(path).open(member)),
-            lambda: np.load(path, allow_pickle=False)[member],
+            member.file_size,
+            lambda: np.load(path, allow_pickle=False)[member.filename],
         )
 
-    return {name.removesuffix(NPY): lambda name=name: stored(name) for name in members}
+    return {each.filename.removesuffix(NPY): lambda each=each: stored(each) for each in members}
 
 
 def _npy(path: Path) -> Lazy:
     array = _numpys(
-        lambda: path.open("rb"), lambda: np.load(path, mmap_mode="c", allow_pickle=False)
+        lambda: path.open("rb"),
+        path.stat().st_size,
+        lambda: np.load(path, mmap_mode="c", allow_pickle=False),
     )
     return {"images": lambda: array}
 
 
-def _numpys(opened: Callable[[], BinaryIO], load: Callable[[], Array]) -> Stored:
+def _numpys(opened: Callable[[], BinaryIO], size: int, load: Callable[[], Array]) -> Stored:
     """Return an array in NumPy's format, loaded as a whole if its columns come first.
 
+    Args:
+        opened: opens what holds it.
+        size: of that, bytes.
+        load: loads it.
+
     Raises:
+        EOFError: if it is longer than what holds it.
         UnpicklingError: if it holds Python objects.
     """
     with opened() as file:
         shape, is_fortran, dtype = _header(file)
+        if math.prod(shape) * dtype.itemsize > size - file.tell():
+            raise ends_before(shape)
     if is_fortran:
         array = load()
         return Held(shape, lambda part: array[part])

@@ -118,8 +118,7 @@ def divided(pictures: Sequence[Picture], cuts_val: bool) -> dict[Split, list[Pic
         parts[picture.split or "train"].append(picture)
     if len(parts["train"]) < FEWEST:
         raise ValueError(
-            f"data.root: {len(parts['train'])} pictures to train on are too few; take {FEWEST} or "
-            "more"
+            f"data.root: too few pictures to train on, {len(parts['train'])}; take {FEWEST} or more"
         )
     if not parts["test"]:
         _take(parts, "test", 0.0, TEST)

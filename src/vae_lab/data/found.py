@@ -112,7 +112,7 @@ def tenth(count: int) -> int:
     """
     if count < FEWEST:
         raise ValueError(
-            f"data.root: {count} images cannot be divided into three splits; take {FEWEST} or more"
+            f"data.root: too few images for three splits, {count}; take {FEWEST} or more"
         )
     return max(1, count // TENTH)
 

@@ -5,25 +5,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
-from vae_lab.checks import Shape, Whole, checked
+from vae_lab.checks import checked
 from vae_lab.data.arrays import LABELS, WITHOUT
-from vae_lab.data.cache import Order, decoded
 from vae_lab.data.contract import Split
-from vae_lab.data.found import (
-    SPLIT_NAMES,
-    UNLABELLED,
-    Found,
-    FoundDataModule,
-    shuffled,
-    tenth,
-)  # fmt: skip
-from vae_lab.data.images import ImageSize, size_of
-from vae_lab.decoding import Encoded, Fit
+from vae_lab.data.decoded import DecodedDataModule, Source
+from vae_lab.data.found import SPLIT_NAMES, UNLABELLED, shuffled, tenth
+from vae_lab.decoding import Encoded
 from vae_lab.extras import require
 
 FILES = {".parquet": "parquet", ".arrow": "arrow"}
@@ -33,7 +25,7 @@ Row = tuple[Split, int]  # a part of the data set, and the number of a row in it
 
 
 @checked
-class HuggingFaceDataModule(FoundDataModule):
+class HuggingFaceDataModule(DecodedDataModule):
     """A data set with a column of pictures, decoded once.
 
     Splits are those that the set has. What it does not divide is divided 80 : 10 : 10, in an order
@@ -46,15 +38,7 @@ class HuggingFaceDataModule(FoundDataModule):
         images: the column of the pictures; None for the one that has their type.
         labels: the column of the classes; None to find it, by its type or its name; ``none`` for
             none.
-        image_size: H and W, one number or two; None for that of the pictures.
-        fit: ``crop`` or ``pad``: how pictures of another shape are brought to it.
-        channels: 1 for grey, 3 for colour; None for 1 if all are grey.
-        on_error: ``error`` or ``skip``, for pictures that cannot be read.
-        cache: the folder where decoded pictures are kept.
-        image_shape: (C, H, W), to be sure of it, or None.
-        val_size: images for validation, at the end of those not for testing; None for those that
-            the set, or else the division, says.
-        options: the other arguments of ``ImageDataModule``.
+        options: the other arguments of ``DecodedDataModule``.
 
     Raises:
         MissingExtraError: without ``datasets``.
@@ -69,13 +53,6 @@ class HuggingFaceDataModule(FoundDataModule):
         subset: str | None,
         images: str | None,
         labels: str | None,
-        image_size: ImageSize,
-        fit: Fit,
-        channels: Literal[1, 3] | None,
-        on_error: Literal["error", "skip"],
-        cache: str,
-        image_shape: Shape | None,
-        val_size: Whole | None,
         **options: Any,  # noqa: ANN401
     ) -> None:
         if root is None:
@@ -83,27 +60,22 @@ class HuggingFaceDataModule(FoundDataModule):
                 "data.root must name a data set of the hub, or a local folder: "
                 "data.root=ylecun/mnist"
             )
-        parts = _parts(_opened(root, subset), root)
-        rows = _divided(parts, root)
-        every = [row for split in ("train", "val", "test") for row in rows[split]]
-        pictures = PicturesInRows(root, parts, every, _image_column(parts, images, root))
-        order = Order(size_of(image_size), fit, channels, skips=on_error == "skip")
-        result = decoded(pictures, order, Path(cache).expanduser())
-        skipped = {row for row, name in zip(every, pictures.names, strict=True)
-                   if name in result.skipped}  # fmt: skip
-        kept = [row for row in every if row not in skipped]
-        numbers, names = _labels(parts, labels, root)
-        found = Found(
-            result.file.images,
-            torch.tensor([numbers[part][row] for part, row in kept], dtype=torch.int64),
-            names,
-            val=len([row for row in rows["val"] if row not in skipped]),
-            test=len([row for row in rows["test"] if row not in skipped]),
-            file=result.file,
-        )
         name = Path(root).expanduser().resolve().stem
-        super().__init__(found, name, image_shape, val_size, **options)
-        self.fit = fit
+        super().__init__(lambda: _found(root, subset, images, labels), name, **options)
+
+
+def _found(root: str, subset: str | None, images: str | None, labels: str | None) -> Source:
+    parts = _parts(_opened(root, subset), root)
+    rows = _divided(parts, root)
+    every = [row for split in ("train", "val", "test") for row in rows[split]]
+    numbers, names = _labels(parts, labels, root)
+    return Source(
+        PicturesInRows(root, parts, every, _image_column(parts, images, root)),
+        torch.tensor([numbers[part][row] for part, row in every], dtype=torch.int64),
+        names,
+        len(rows["val"]),
+        len(rows["test"]),
+    )
 
 
 class PicturesInRows:
