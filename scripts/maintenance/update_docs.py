@@ -115,6 +115,19 @@ def mapped_table() -> str:
     return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
 
 
+def own_table() -> str:
+    """Return the table of ``docs/benchmarks/own.json``."""
+    benchmark = benchmark_of("own")
+    lines = [
+        "| | this framework, images/s | beside it, images/s | seconds, a/b |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, result in benchmark["results"].items():
+        a, b = result["framework"], result["beside"]
+        lines.append(f"| {name} | {a:,.0f} | {b:,.0f} | {b / a:.2f} |")
+    return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
+
+
 def summaries(kind: str) -> list[dict[str, Any]]:
     """Return the runs in a folder of ``docs/priors``, in the order of their names."""
     folder = ROOT / "docs" / "priors" / kind
@@ -175,6 +188,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
         "speed": speed_table,
         "nll": nll_table,
         "scale": scale_table,
+        "own": own_table,
         "mapped": mapped_table,
     },
 }

@@ -4,6 +4,7 @@ Processes that decode load this file and Pillow, and nothing that takes as long 
 """
 
 import io
+import signal
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,6 +56,11 @@ def decode(pictures: Sequence[Encoded], recipe: Recipe) -> list[np.ndarray | str
         SizeError: for a picture of another size that may not be brought to this one.
     """
     return [_decoded(picture, recipe) for picture in pictures]
+
+
+def leave_interrupts() -> None:
+    """Leave Ctrl-C to the process that started this one, and ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def look_at(picture: Encoded) -> tuple[tuple[int, int], int] | str:

@@ -13,6 +13,7 @@ from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.array_files import Array, ArrayFile
 from vae_lab.data.found import SPLIT_NAMES, UNLABELLED, Found, FoundDataModule
 from vae_lab.data.gathered import Asked, Part, divided, gathered
+from vae_lab.data.kept import CACHE
 from vae_lab.data.pixels import Layout
 
 WITHOUT = "none"  # data.labels=none
@@ -35,10 +36,10 @@ class ArraysDataModule(FoundDataModule):
         images: name of the array; None to find it by the usual names.
         labels: name of the labels; None to find them by the usual names; ``none`` for none.
         layout: ``NHW``, ``NHWC`` or ``NCHW``, where the shape does not tell.
-        cache: the folder where images are kept that are too many to stay in memory.
         image_shape: (C, H, W), which images stored as vectors need; else None.
         val_size: images for validation, at the end of those not for testing; None for those that
             the file, or else the division, says.
+        cache: the folder where images are kept that are too many to stay in memory.
         options: the other arguments of ``ImageDataModule``.
 
     Raises:
@@ -53,9 +54,9 @@ class ArraysDataModule(FoundDataModule):
         images: str | None,
         labels: str | None,
         layout: Layout | None,
-        cache: str,
         image_shape: Shape | None,
         val_size: Whole | None,
+        cache: str = CACHE,
         **options: Any,  # noqa: ANN401
     ) -> None:
         if root is None:

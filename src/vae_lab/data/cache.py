@@ -14,7 +14,16 @@ from joblib import Parallel, cpu_count, delayed
 
 from vae_lab.data.kept import kept, shown
 from vae_lab.data.mapped import MappedImages
-from vae_lab.decoding import ColourError, Encoded, Fit, Recipe, SizeError, decode, look_at
+from vae_lab.decoding import (
+    ColourError,
+    Encoded,
+    Fit,
+    Recipe,
+    SizeError,
+    decode,
+    leave_interrupts,
+    look_at,
+)
 
 VERSION = 1  # of what is made of a picture
 AT_ONCE = 200  # pictures that a process decodes before it hands them over
@@ -170,7 +179,9 @@ def _results(pictures: Pictures, recipe: Recipe) -> Results:
     chunks = (pictures[start : start + AT_ONCE] for start in starts)
     processes = max(1, min(cpu_count(), count // FEW))
     # its processes load neither the program nor torch, but the module of ``decode``
-    parallel = Parallel(processes, return_as="generator", pre_dispatch=AHEAD)
+    parallel = Parallel(
+        processes, return_as="generator", pre_dispatch=AHEAD, initializer=leave_interrupts
+    )
     decoded_chunks: Any = parallel(delayed(decode)(chunk, recipe) for chunk in chunks)
     try:
         yield from chain.from_iterable(shown(decoded_chunks, "decoding", len(starts)))

@@ -12,6 +12,7 @@ from vae_lab.data.arrays import IMAGES
 from vae_lab.data.binarization import Binarization
 from vae_lab.data.found import Found, FoundDataModule
 from vae_lab.data.gathered import Asked, divided, gathered
+from vae_lab.data.kept import CACHE
 
 FACTORS = ("latents_classes", "factors")
 VALUES = ("latents_values", "factor_values")
@@ -34,10 +35,10 @@ class FactorsDataModule(FoundDataModule):
         root: the file, ``.npz`` or ``.pt``.
         label: the factor that is the class of an image, in pictures and for classifiers; None for
             the first.
-        cache: the folder where images are kept that are too many to stay in memory.
         image_shape: (C, H, W), to be sure of it, or None.
         val_size: images for validation, at the end of those not for testing; None for a tenth.
         binarization: of the pixels; only ``none`` fits grey ones and colours.
+        cache: the folder where images are kept that are too many to stay in memory.
         options: the other arguments of ``ImageDataModule``.
 
     Raises:
@@ -50,10 +51,10 @@ class FactorsDataModule(FoundDataModule):
         self,
         root: str | None,
         label: str | None,
-        cache: str,
         image_shape: Shape | None,
         val_size: Whole | None,
         binarization: Binarization,
+        cache: str = CACHE,
         **options: Any,  # noqa: ANN401
     ) -> None:
         if root is None:

@@ -17,6 +17,7 @@ from rich.progress import track
 from vae_lab.data.mapped import MappedImages
 from vae_lab.files import write_atomically
 
+CACHE = "~/.cache/vae-lab"
 SOON = 1.0  # seconds that one waits without a word
 Write = Callable[[BinaryIO], Mapping[str, Any]]
 Each = TypeVar("Each")

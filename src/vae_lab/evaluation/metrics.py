@@ -181,7 +181,7 @@ METRICS = (
     Metric(
         name="mutual_information",
         meaning="I(x; z), the first term of the rate (Hoffman & Johnson 2016), at most the "
-        "logarithm of the number of images, which are 5000 in `test/`",
+        "logarithm of the number of images, at most 5000 in `test/`",
         splits=("test", "evaluation"),
         unit=NATS,
         is_in_results=True,
