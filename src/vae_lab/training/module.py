@@ -27,6 +27,7 @@ from vae_lab.training.execution import Execution, Stepping
 from vae_lab.training.feed import Feed, feed_of
 from vae_lab.training.lightning_speed import UncheckedHookName, forget_nvml, log_now
 from vae_lab.training.running_means import RunningMeans
+from vae_lab.training.scored_means import ScoredMeans, is_last_batch
 from vae_lab.training.step import Examples, terms_of
 from vae_lab.training.steps import Steps, steps_of
 
@@ -86,6 +87,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         self.compiles = compile_model
         self._score = torch.compile(self._ask) if compile_model else self._ask
         self.running = RunningMeans()
+        self._scored = ScoredMeans()
         self._steps: Steps | None = None
         self.validated_at = -1.0  # the epoch that the objective was told at the last validation
         caveat = model.likelihood.caveat(pixels)
@@ -157,12 +159,14 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Fix the random numbers of validation, so that epochs differ by the weights alone."""
         self._set_seed("val")
+        self._scored.forget()
         if not self.trainer.sanity_checking:
             self.validated_at = self.epoch
 
     def on_test_epoch_start(self) -> None:
         """Fix the random numbers of testing."""
         self._set_seed("test")
+        self._scored.forget()
 
     def _set_seed(self, split: Split, *position: int) -> None:
         seed = derived_seed(self.seed, SPLIT_SEEDS[split], self.global_rank, *position)
@@ -235,7 +239,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation images."""
-        self._log("val", self._measured(batch), len(batch[0]))
+        self._take_in("val", self._measured(batch), len(batch[0]))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of test images, importance-sampled log-likelihood included."""
@@ -244,7 +248,7 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
             x, labels = batch[0].to(self.dtype), batch[1]
             found = likelihoods(self.model, x, labels, self.nll_samples)
             metrics |= {name: values.mean() for name, values in found.items()}
-        self._log("test", metrics, len(batch[0]))
+        self._take_in("test", metrics, len(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
         """Refuse to go on, and to keep a checkpoint, once a metric is not finite."""
@@ -287,9 +291,15 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         scheduled = self.objective.scheduled(epoch) | self.model.posterior.scheduled(epoch)
         return named | {"bound": -named["loss"]} | scheduled
 
-    def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
-        named = {f"{split}/{name}": value for name, value in metrics.items()}
-        self.log_dict(named, batch_size=batch_size, sync_dist=True)
+    def _take_in(
+        self, split: Split, metrics: Mapping[str, Tensor | float], num_images: int
+    ) -> None:
+        """Add the metrics of a batch; with the last one, log the means."""
+        self._scored.add(metrics, num_images)
+        if is_last_batch(self.trainer):
+            means = self._scored.take(self.trainer)
+            named = {f"{split}/{name}": value for name, value in means.items()}
+            self.log_dict(named, batch_size=1, sync_dist=True)
 
     def _log_now(self, split: Split, metrics: Mapping[str, Tensor | float]) -> None:
         named = {f"{split}/{name}": torch.as_tensor(value) for name, value in metrics.items()}
