@@ -104,7 +104,7 @@ def main() -> None:
         except KeyboardInterrupt:
             terminal.say("interrupted; nothing was written")
             raise SystemExit(INTERRUPTED) from None
-    print_outcome(fitted, out, RunDir(out).open_model().has_one_space)
+    print_outcome(fitted, out, RunDir(out, arguments.trust).open_model().has_one_space)
 
 
 if __name__ == "__main__":
