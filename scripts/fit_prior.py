@@ -29,7 +29,7 @@ CONF = Path(__file__).parents[1] / "conf"
 USUAL_SAMPLES = 100  # K, where the run does not say
 
 
-def print_outcome(fitted: dict[str, Any], out: Path) -> None:
+def print_outcome(fitted: dict[str, Any], out: Path, can_be_explored: bool) -> None:
     """Print the figures before and after, one a line, and what can be done with the new run."""
     table = Table(title=f"{fitted['run']} · prior {fitted['prior']}, fitted afterwards")
     table.add_column("metric")
@@ -45,9 +45,10 @@ def print_outcome(fitted: dict[str, Any], out: Path) -> None:
     if fitted["nll_gained"] is not None:
         terminal.tell(f"gained    {results_table.show(fitted['nll_gained'])} nats of log p(x)")
     where = terminal.shown_path(out)
+    explore = [f"explore   python scripts/explore.py {where}"] if can_be_explored else []
     terminal.tell(
         f"samples   {where}/images/samples.png",
-        f"explore   python scripts/explore.py {where}",
+        *explore,
         f"generate  python scripts/generate.py {where} --num 64",
         f"evaluate  python scripts/evaluate.py {where}",
     )
@@ -103,7 +104,7 @@ def main() -> None:
         except KeyboardInterrupt:
             terminal.say("interrupted; nothing was written")
             raise SystemExit(INTERRUPTED) from None
-    print_outcome(fitted, out)
+    print_outcome(fitted, out, RunDir(out, arguments.trust).open_model().has_one_space)
 
 
 if __name__ == "__main__":

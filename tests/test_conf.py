@@ -294,3 +294,8 @@ def test_values_of_the_command_line_arrive(build):
     model = experiment.module.model
     assert model.encode(torch.zeros(1, *model.image_shape)).event_shape == (3,)
     assert model.prior(model.encode).event_shape == (3,)
+
+
+def test_a_run_that_goes_on_takes_the_names_of_classes_that_it_kept(build):
+    kept = build("conditioning=label").config
+    assert building.build(kept).config.class_names == kept.class_names

@@ -3,8 +3,8 @@
     python scripts/maintenance/update_docs.py
 
 ``conf/`` has the options; ``docs/runs/*.json`` are the ``summary.json`` of runs, named after them
-and with the ``command`` added, as are those in ``docs/priors``; ``docs/benchmarks/*.json`` are what
-``scripts/benchmark.py`` wrote.
+and with the ``command`` added, as are those in ``docs/priors`` and ``docs/labels``;
+``docs/benchmarks/*.json`` are what ``scripts/benchmark.py`` wrote.
 """
 
 import json
@@ -128,9 +128,9 @@ def own_table() -> str:
     return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
 
 
-def summaries(kind: str) -> list[dict[str, Any]]:
-    """Return the runs in a folder of ``docs/priors``, in the order of their names."""
-    folder = ROOT / "docs" / "priors" / kind
+def summaries(place: str) -> list[dict[str, Any]]:
+    """Return the runs in a folder of ``docs``, in the order of their names."""
+    folder = ROOT / "docs" / place
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
@@ -138,7 +138,7 @@ def spheres_table() -> str:
     """Return the table of ``docs/priors/spheres``."""
     run: dict[str, Any] = {}
     lines = ["| command | test ELBO | KL | log p(x), K = 100 |", "|---|--:|--:|--:|"]
-    for run in summaries("spheres"):
+    for run in summaries("priors/spheres"):
         elbo, kl, nll = (run["metrics"][f"test/{name}"] for name in ("elbo", "kl", "nll"))
         lines.append(f"| `{run['command']}` | {elbo:.2f} | {kl:.2f} | {-nll:.2f} |")
     return "\n".join(lines) + (
@@ -153,7 +153,7 @@ def fitted_table() -> str:
     lines = [f"| run | prior | nats gained | {' | '.join(names)} |"]
     lines.append("|---|---|--:|" + "--:|" * len(names))
     shown: set[str] = set()
-    for run in summaries("fitted"):
+    for run in summaries("priors/fitted"):
         fitted, trained = run["fitted"], run["trained"]
         rows = [(f"`{run['command']}`", show(fitted["nll_gained"]), fitted["after"])]
         if trained not in shown:
@@ -169,6 +169,22 @@ def fitted_table() -> str:
     )
 
 
+def labels_table() -> str:
+    """Return the table of ``docs/labels``."""
+    digits = {"accuracy": 3, "bayes_rule_error": 3, "nll": 2, "nll_given_y": 2}
+    lines = [f"| command | epochs | {' | '.join(digits)} | K |"]
+    lines.append("|---|--:|" + "--:|" * (len(digits) + 1))
+    for run in summaries("labels"):
+        metrics = run["metrics"]
+        cells = [
+            f"{metrics[f'test/{name}']:.{places}f}" if f"test/{name}" in metrics else "–"
+            for name, places in digits.items()
+        ]
+        samples = run.get("nll_samples", "–")
+        lines.append(f"| `{run['command']}` | {run['epochs']} | {' | '.join(cells)} | {samples} |")
+    return "\n".join(lines)
+
+
 def conditions(benchmark: dict[str, Any]) -> str:
     """Say on what a benchmark ran."""
     return (
@@ -181,6 +197,7 @@ def conditions(benchmark: dict[str, Any]) -> str:
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"results": results_table},
+    "docs/labels.md": {"labels": labels_table},
     "docs/metrics.md": {"metrics": markdown_table},
     "docs/options.md": {"options": lambda: option_tables(ROOT / "conf")},
     "docs/priors.md": {"spheres": spheres_table, "fitted": fitted_table},

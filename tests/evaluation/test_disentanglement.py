@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from tiny_codes import images, tiny
 from torch.distributions import Normal
 
 from vae_lab.evaluation.disentanglement import disentanglement, encoded, factor_information
+from vae_lab.model.code_posteriors import FiniteScalar
 
 NAMES = ("size", "place")
 FACTORS = torch.cartesian_prod(torch.arange(3), torch.arange(4)).repeat(40, 1)  # every pair alike
@@ -68,6 +70,8 @@ def test_a_factor_with_one_value_and_latents_without_meaning_tell_nothing():
 
 def test_codes_are_samples_of_the_posterior(monkeypatch):
     class Shifted:
+        posterior = None
+
         def encode(self, x, labels=None):
             return Normal(x.flatten(1), 0.5)
 
@@ -76,3 +80,13 @@ def test_codes_are_samples_of_the_posterior(monkeypatch):
     assert codes.shape == (10, 1500, 1)
     noise = codes[..., 0] - images[:, 0, 0, 0]
     assert noise.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_discrete_codes_are_counted_by_their_values():
+    model, x = tiny(FiniteScalar(2, [3, 2])).eval(), images(500)
+    codes = encoded(model, x)
+    assert codes.dtype == torch.int64
+    own_units = model.posterior.codes(model.encode(x).mean)  # a factor each
+    shares = factor_information(codes, own_units)
+    torch.testing.assert_close(shares.diagonal(), torch.ones(2, dtype=torch.float64))
+    assert shares[0, 1] < 1

@@ -10,9 +10,13 @@ from flow_models import flow_model
 from ladder_models import binary_images_for, ladder
 from linear_gaussian import exact_elbo, exact_kl, images_of, linear_gaussian
 from monte_carlo import standard_error
+from tiny_codes import categorical, listed, tiny
+from tiny_codes import images as binary_images
 
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import information, reconstruction_error
+from vae_lab.model.code_posteriors import FiniteScalar
+from vae_lab.model.distributions import GaussianMixture
 
 module = importlib.import_module("vae_lab.evaluation.information")
 NUM_IMAGES = 1200  # more than two batches, the last one smaller
@@ -132,9 +136,9 @@ def test_chunks_of_pairs_change_nothing(max_pairs, monkeypatch):
     x = images_of(model, NUM_IMAGES)
     whole = seeded(model, x)
     sizes = []
-    log_prob = module.GaussianMixture.log_prob
+    log_prob = GaussianMixture.log_prob
     monkeypatch.setattr(
-        module.GaussianMixture, "log_prob",
+        GaussianMixture, "log_prob",
         lambda self, z: sizes.append(len(z)) or log_prob(self, z),
     )  # fmt: skip
     monkeypatch.setattr(module, "MAX_PAIRS", max_pairs)
@@ -158,8 +162,31 @@ def test_active_units_and_the_error_at_the_mean_are_those_of_all_images(wrong_mo
     assert mse.standard_error == pytest.approx(standard_error(squares).item(), rel=1e-12)
 
 
+def test_the_rate_of_categorical_codes_is_split_as_all_codes_say():
+    model, x = tiny(categorical()).eval(), binary_images(800)
+    with torch.no_grad():
+        _, log_pz, log_qz_given_x = listed(model, x)
+    log_qz = log_qz_given_x.logsumexp(1, keepdim=True) - math.log(len(x))
+    q = log_qz_given_x.exp()
+    figures = seeded(model, x)
+    for name, term in (("mutual_information", log_qz_given_x - log_qz),
+                       ("aggregate_kl", log_qz - log_pz)):  # fmt: skip
+        exact = (q * term).sum(0).mean().item()
+        assert abs(figures[name].value - exact) <= 4 * figures[name].standard_error
+
+
+def test_chosen_codes_say_the_entropy_of_their_shares():
+    model, x = tiny(FiniteScalar(2, [3, 2])).eval(), binary_images(800)
+    codes = model.posterior.codes(model.encode(x).mean)
+    shares = codes.unique(dim=0, return_counts=True)[1] / len(x)
+    entropy = torch.special.entr(shares.double()).sum().item()
+    figures = seeded(model, x)
+    assert figures["mutual_information"].value == pytest.approx(entropy)
+    assert figures["aggregate_kl"].value == pytest.approx(2 * math.log(6) - entropy)
+
+
 @pytest.mark.parametrize("build", [lambda: flow_model("affine"), ladder])
-def test_without_one_normal_posterior_the_rate_is_not_split(build):
+def test_without_a_mixture_that_is_known_the_rate_is_not_split(build):
     model = build()
     figures = seeded(model, binary_images_for(model, 20))
     assert not {"mutual_information", "aggregate_kl"} & figures.keys()

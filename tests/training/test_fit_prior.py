@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from label_models import CLASSES, label_model, semi_supervised
 from linear_gaussian import linear_gaussian
 from torch.distributions import MultivariateNormal
 from zuko.flows import MAF
@@ -38,6 +39,16 @@ class Data:
 
     def originals(self, split):
         return self.of[split]
+
+
+class Labelled:
+    """Images of three classes, in turn."""
+
+    def __init__(self, images):
+        self.labels = torch.arange(len(images)) % 3
+
+    def __len__(self):
+        return len(self.labels)
 
 
 def fitted(description, data, epochs=1, model=None):
@@ -102,6 +113,28 @@ def test_codes_without_width_are_fitted_too():
     kept = fit(new, Data(), 1, 0, lambda reached: None)
     assert math.isfinite(kept.train)
     assert new.prior.is_learned
+
+
+def test_a_conditional_model_gets_a_normal_for_each_class(monkeypatch):
+    monkeypatch.setattr("vae_lab.training.fit_prior.LEARNING_RATE", 0.03)  # for few steps
+    data, model = Data(), label_model()
+    data.of = {split: images / 10 for split, images in data.of.items()}
+    data.splits = {split: Labelled(images) for split, images in data.of.items()}
+    description = {
+        "_target_": "vae_lab.model.label_prior.PerLabel", "latent_dim": 2, "class_names": CLASSES,
+        "spread": 0.0,
+    }  # fmt: skip
+    new, kept = fitted(description, data, 30, model)
+    for label in range(len(CLASSES)):
+        of_class = data.of["train"][data.splits["train"].labels == label]
+        codes = model.encode(of_class, torch.tensor(label)).sample()
+        p = new.prior_given(torch.tensor([label]))
+        means, scales = p.shift + p.scale * p.base.mean[0], p.scale * p.base.stddev[0]
+        torch.testing.assert_close(means, codes.mean(0), rtol=0, atol=0.1)
+        torch.testing.assert_close(scales, codes.std(0), rtol=0.1, atol=0)
+    assert kept.val > fitted(NORMAL, data, 1, model)[1].val + 0.1
+    with pytest.raises(ValueError, match="depend on a class"):
+        with_prior(semi_supervised(), NORMAL)
 
 
 def test_codes_of_a_sphere_get_no_prior_of_all_space():

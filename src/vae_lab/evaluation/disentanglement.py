@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vae_lab.evaluation.information import in_batches
 from vae_lab.evaluation.measurement import Measurement
+from vae_lab.model.code_posteriors import CodePosterior
 from vae_lab.model.contract import Model
 
 BATCH = 1000
@@ -18,10 +19,15 @@ MOST_BINS = 50
 
 @torch.no_grad()
 def encoded(model: Model, images: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Return ten samples of q(z|x) for each image, on the CPU, (10, N, D)."""
+    """Return ten samples of q(z|x) for each image, on the CPU, (10, N, D).
+
+    Of discrete codes these are the values of the units, whole numbers from 0.
+    """
     batches = in_batches(model, images, labels, BATCH)
-    codes = [model.encode(x, y).sample(torch.Size([DRAWS])).cpu() for x, y in batches]
-    return torch.cat(codes, dim=1)
+    drawn = (model.encode(x, y).sample(torch.Size([DRAWS])) for x, y in batches)
+    if isinstance(posterior := model.posterior, CodePosterior):
+        drawn = map(posterior.codes, drawn)
+    return torch.cat([codes.cpu() for codes in drawn], dim=1)
 
 
 def factor_information(codes: Tensor, factors: Tensor) -> Tensor:
@@ -30,26 +36,26 @@ def factor_information(codes: Tensor, factors: Tensor) -> Tensor:
     The joint distribution is that of the images, each with equal weight, and z ~ q(z|x). z_d falls
     into bins of equal mass, as many as the square root of the number of images, at most 50. That
     loses a little of what z_d tells; what it seems to tell by chance is about
-    (bins − 1) · (values − 1) / 2N nats.
+    (bins − 1) · (values − 1) / 2N nats. The values of discrete codes are counted as they are.
 
     Args:
-        codes: samples of q(z|x), (L, N, D).
+        codes: samples of q(z|x), (L, N, D); whole numbers from 0 if they are discrete.
         factors: which value each factor has, counting from 0, (N, F).
 
     Returns:
         Shares in [0, 1], (F, D); 0 for a factor that has but one value.
     """
     draws, count, _ = codes.shape
-    bins = max(2, min(MOST_BINS, math.isqrt(count)))
-    inner = torch.arange(1, bins) * (draws * count) // bins  # the edges but the two outermost
+    is_discrete = not codes.is_floating_point()
+    bins = int(codes.max()) + 1 if is_discrete else max(2, min(MOST_BINS, math.isqrt(count)))
     shares = []
     for values in factors.T:
         of_draws = values.repeat(draws)
         kinds = int(values.max()) + 1
         entropy = _entropy(torch.bincount(values))
         row = []
-        for code in codes.double().flatten(0, 1).T.contiguous():
-            cells = torch.searchsorted(code.sort().values[inner], code, right=True)
+        for code in codes.flatten(0, 1).T:
+            cells = code if is_discrete else _in_bins(code.double(), bins)
             joint = torch.bincount(cells * kinds + of_draws, minlength=bins * kinds)
             table = joint.reshape(bins, kinds)
             told = _entropy(table.sum(0)) + _entropy(table.sum(1)) - _entropy(joint)
@@ -89,6 +95,12 @@ def disentanglement(
         )
     }
     return {"mig": Measurement.of("mig", gaps.mean().item())}, details
+
+
+def _in_bins(code: Tensor, bins: int) -> Tensor:
+    """Return into which of so many bins of equal mass each number falls, of the same shape (M,)."""
+    inner = torch.arange(1, bins) * len(code) // bins  # the edges but the two outermost
+    return torch.searchsorted(code.sort().values[inner], code.contiguous(), right=True)
 
 
 def _entropy(counts: Tensor) -> float:

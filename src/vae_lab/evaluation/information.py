@@ -10,7 +10,7 @@ from vae_lab.evaluation.codes import code_usage
 from vae_lab.evaluation.measurement import Measurement, mean_over_images
 from vae_lab.model.code_posteriors import CodePosterior
 from vae_lab.model.contract import Draw, Model
-from vae_lab.model.distributions import DiagonalGaussian, GaussianMixture
+from vae_lab.model.distributions import aggregate
 from vae_lab.objectives import elbo_parts
 
 BATCH = 500
@@ -38,8 +38,8 @@ def information(
     * ``elbo``, ``distortion`` = −E[log p(x|z)], ``rate`` = E KL(q(z|x) ‖ p(z));
     * the rate's two terms, ``mutual_information`` I(x; z), at most log N, and ``aggregate_kl``
       = KL(q(z) ‖ p(z)) with q(z) = 1/N Σ_n q(z|x_n) (Hoffman & Johnson 2016), for one group of
-      latents with a normal posterior; of a conditional model I(x; z|y) and KL(q(z|y) ‖ p(z|y)),
-      where q(z|y) is of the images of one class;
+      latents, flows left out; of a conditional model I(x; z|y) and KL(q(z|y) ‖ p(z|y)), where
+      q(z|y) is of the images of one class;
     * ``code_perplexity`` and ``dead_codes`` of discrete codes;
     * ``active_units`` (Burda et al. 2016) of the top group, ``reconstruction_mse`` at the posterior
       mean.
@@ -105,37 +105,30 @@ def rate_per_dim(model: Model, images: Tensor, labels: Tensor | None = None) -> 
 
 
 def rate_terms(draws: list[Draw], labels: Tensor | None = None) -> dict[str, Measurement]:
-    """Split the rate of all ``draws`` together; nothing without normal posteriors.
+    """Split the rate of all ``draws`` together; nothing where q(z) is not known.
 
     Args:
         draws: of images.
         labels: theirs, (N,), to split the rate within each class; None for all together.
     """
-    posteriors = [draw.q for draw in draws if isinstance(draw.q, DiagonalGaussian)]
+    posteriors = [draw.q for draw in draws if draw.q is not None]
     if len(posteriors) < len(draws):
         return {}
     # MPS has no numbers of double precision
     precision = torch.float32 if draws[0].z.device.type == "mps" else torch.float64
-    means = torch.cat([q.mean for q in posteriors]).to(precision)
-    log_scales = torch.cat([q.log_scale for q in posteriors]).to(precision)
     z, log_qz_given_x, log_pz = (
         torch.cat([getattr(draw, name)[0] for draw in draws]).to(precision)
         for name in ("z", "log_qz", "log_pz")
     )
-    if labels is None:
-        log_qz = _log_aggregate(means, log_scales, z)
-    else:
-        log_qz = torch.empty_like(log_pz)
-        for label in labels.unique():
-            of_class = (labels == label).to(z.device)
-            log_qz[of_class] = _log_aggregate(*(t[of_class] for t in (means, log_scales, z)))
+    kinds = torch.zeros(len(z)) if labels is None else labels
+    groups = [(kinds == kind).to(z.device) for kind in kinds.unique()]
+    log_qz = torch.empty_like(log_pz)
+    for chosen in groups:
+        q = aggregate(posteriors, chosen, precision)
+        if q is None:
+            return {}
+        points = z[chosen]
+        rows = max(1, MAX_PAIRS // len(points))
+        log_qz[chosen] = torch.cat([q.log_prob(some) for some in points.split(rows)])
     terms = {"mutual_information": log_qz_given_x - log_qz, "aggregate_kl": log_qz - log_pz}
     return {name: mean_over_images(term, name, num_samples=1) for name, term in terms.items()}
-
-
-def _log_aggregate(means: Tensor, log_scales: Tensor, z: Tensor) -> Tensor:
-    """Return log q(z), (N,), where q(z) is the mixture of all posteriors, each (N, D)."""
-    weights = means.new_zeros(len(means)).log_softmax(0)
-    aggregate = GaussianMixture(means, log_scales, weights)
-    rows = max(1, MAX_PAIRS // len(means))
-    return torch.cat([aggregate.log_prob(some) for some in z.split(rows)])

@@ -186,8 +186,11 @@ class Model(nn.Module):
         is_normalised = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules())
         return is_normalised or self.likelihood.shares_statistics
 
-    def _prior_given(self, labels: Tensor | None) -> Distribution:
-        """Return p(z|y); what a prior encodes by itself is of all classes in turn."""
+    def prior_given(self, labels: Tensor | None) -> Distribution:
+        """Return p(z|y) for labels (B,), or p(z) where the prior takes none.
+
+        What a prior encodes by itself is of all classes in turn.
+        """
         in_turn = self.conditioning.in_turn
         return self.prior.given(lambda x: self.encode(x, in_turn(len(x))), labels)
 

@@ -201,7 +201,7 @@ class LadderVAE(Model):
     ) -> Tensor:
         """Return E[x|z] for ``num_images`` latents z ~ p(z), all groups sampled, (N, C, H, W)."""
         labels = self._labels_of_samples(labels, num_images)
-        p = tempered(self._prior_given(labels), temperature)
+        p = tempered(self.prior_given(labels), temperature)
         top = p.sample() if p.batch_shape else p.sample((num_images,))
         seen = self.conditioning.with_latent(top, labels)
         return self.likelihood(self._descend(seen, partial(_imagine, temperature=temperature))).mean
@@ -213,7 +213,7 @@ class LadderVAE(Model):
         if path_gradient:
             raise ValueError("a path gradient needs a flat model, such as model=mlp")
         q, evidence = self._climb(x, labels)
-        return partial(self._draw, x, labels, q, evidence, self._prior_given(labels))
+        return partial(self._draw, x, labels, q, evidence, self.prior_given(labels))
 
     def _draw(
         self,

@@ -319,3 +319,7 @@ class RescaledPrior(Prior):
     def forward(self, encode: Encode) -> Rescaled:
         """Return p(z): batch (), event (D,)."""
         return Rescaled(self.prior(encode), self.shift, self.scale)
+
+    def given(self, encode: Encode, labels: Tensor | None) -> Rescaled:
+        """Return p(z|y): event (D,), and the batch of the other prior."""
+        return Rescaled(self.prior.given(encode, labels), self.shift, self.scale)

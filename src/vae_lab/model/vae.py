@@ -135,7 +135,7 @@ class VAE(Model):
         return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
 
     def _prior(self, labels: Tensor | None, temperature: float = 1.0) -> Distribution:
-        p = tempered(self._prior_given(labels), temperature)
+        p = tempered(self.prior_given(labels), temperature)
         return self.posterior.in_latent_space(p)
 
     def _parameters_of(self, x: Tensor, labels: Tensor | None) -> Tensor:

@@ -62,7 +62,7 @@ def evaluate_run(
     metrics = measure(model, data, split, num_samples, device, on_progress)
     rates = rate_per_dim(model, images.to(device), data.splits[split].labels)
     factors = {}
-    if data.factor_names and model.posterior.code_shape is None:  # the gap is of numbers
+    if data.factor_names:
         codes = disentanglement.encoded(model, images.to(device), data.splits[split].labels)
         gaps, factors = disentanglement.disentanglement(
             codes, data.factors(split), data.factor_names

@@ -21,6 +21,7 @@ from vae_lab.evaluation.samples import sample_quality
 from vae_lab.evaluation.scoring import likelihood_figures, samples_of
 from vae_lab.files import require_writable, write_atomically
 from vae_lab.model.contract import Model
+from vae_lab.model.likelihoods import Pixels
 from vae_lab.pictures import plots
 from vae_lab.runs.checkpoint_file import read_checkpoint
 from vae_lab.runs.rundir import RunDir
@@ -29,7 +30,12 @@ from vae_lab.training.train import INFORMATION_IMAGES
 
 SHOWN = 12  # samples of each prior, in the picture
 # What a prior has no say in.
-UNTOUCHED = ("active_units", "mutual_information", "reconstruction", "reconstruction_mse")
+UNTOUCHED = {
+    name
+    for untouched in ("active_units", "code_perplexity", "dead_codes", "mutual_information",
+                      "reconstruction", "reconstruction_mse")
+    for name in metric(untouched).names
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,7 @@ def judge(
         return Judged(figures, log_px)
     torch.manual_seed(order.seed)
     if not model.posterior.is_point_mass:
-        figures = _information(model, images, data)
+        figures = _information(model, images, labels, data.pixels)
         if model.likelihood.caveat(data.pixels) is None and model.posterior.has_full_support:
             torch.manual_seed(order.seed)  # both priors judge the same latents
             found = likelihoods(
@@ -179,15 +185,17 @@ def judge(
     return Judged(figures, log_px)
 
 
-def _information(model: Model, images: Tensor, data: ImageDataModule) -> dict[str, Measurement]:
+def _information(
+    model: Model, images: Tensor, labels: Tensor, pixels: Pixels
+) -> dict[str, Measurement]:
     """Return the bound and its terms on all images, those of the rate as after training."""
-    suffix = model.likelihood.suffix(data.pixels)
-    figures = information(model, images)
-    terms = information(model, images[:INFORMATION_IMAGES])
+    suffixes = model.suffixes(pixels)
+    figures = information(model, images, labels)
+    terms = information(model, images[:INFORMATION_IMAGES], labels[:INFORMATION_IMAGES])
     if "aggregate_kl" in terms:
         figures["aggregate_kl"] = terms["aggregate_kl"]
     chosen = ("elbo", "rate", "distortion", "aggregate_kl")
-    return {with_suffix(name, suffix): figures[name] for name in chosen if name in figures}
+    return {with_suffix(name, *suffixes): figures[name] for name in chosen if name in figures}
 
 
 def _validated(model: Model, data: ImageDataModule, order: Order) -> dict[str, float]:
@@ -196,7 +204,8 @@ def _validated(model: Model, data: ImageDataModule, order: Order) -> dict[str, f
     if not len(images):
         return {}
     torch.manual_seed(order.seed)
-    return _as_in_training(_plain(_information(model, images, data)), "val")
+    figures = _information(model, images, data.splits["val"].labels, data.pixels)
+    return _as_in_training(_plain(figures), "val")
 
 
 def _as_in_training(figures: dict[str, dict[str, Any]], split: str) -> dict[str, float]:
@@ -226,7 +235,7 @@ def _plain(figures: dict[str, Measurement]) -> dict[str, dict[str, Any]]:
 @torch.no_grad()
 def _samples(model: Model, seed: int) -> Tensor:
     torch.manual_seed(seed)
-    return model.sample(SHOWN)
+    return model.sample(SHOWN, labels=model.labels_in_turn(SHOWN))
 
 
 def _write(

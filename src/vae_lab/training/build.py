@@ -15,7 +15,7 @@ from vae_lab.data import ImageDataModule
 from vae_lab.evaluation.metrics import Metric, metric
 from vae_lab.runs.arguments import key_of
 from vae_lab.runs.environment import processor_cores
-from vae_lab.runs.instantiate import instantiate
+from vae_lab.runs.instantiate import instantiate, to_plain
 from vae_lab.training.callbacks.album import Album
 from vae_lab.training.callbacks.exhibit import Exhibit, Period
 from vae_lab.training.callbacks.stopwatch import Stopwatch
@@ -198,7 +198,8 @@ def _check_values(cfg: DictConfig) -> None:
         ValueError: with what to do.
     """
     for key, annotation in OWN_VALUES.items():
-        require(key, OmegaConf.select(cfg, key), annotation)
+        value = OmegaConf.select(cfg, key)
+        require(key, to_plain(value) if OmegaConf.is_config(value) else value, annotation)
     if cfg.trainer.precision == "16-mixed" and "AdamNormGrad" in cfg.optimizer._target_:
         raise ValueError(
             "optimizer=adam_normgrad scales gradients to length 1, and trainer.precision=16-mixed "

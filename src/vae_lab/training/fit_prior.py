@@ -6,6 +6,9 @@ training images. That is the part of the ELBO that a prior has a say in, so no o
 kind gives a higher one; for an autoencoder it is the density of the codes, and its samples mean
 something for the first time.
 
+Codes of a conditional model are those of images with their labels, and q(z|y) is in the place of
+q(z) for a prior that depends on y.
+
 Shapes: N images, D latent dimensions.
 """
 
@@ -15,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -82,6 +85,7 @@ def describe_prior(
         config = composition.checked(groups, partial(compose, "train"), lines)
     OmegaConf.set_struct(config, None)
     config.latent_dim = model["latent_dim"]
+    config.class_names = (model.get("conditioning") or {}).get("class_names")
     config.data.image_shape = list(model["image_shape"])
     prior: Any = OmegaConf.to_container(config.model.prior, resolve=True, throw_on_missing=True)
     return prior
@@ -104,13 +108,13 @@ def with_prior(model: Model, description: dict[str, Any]) -> tuple[Model, dict[s
     A prior that lies anywhere in space is wrapped, to be moved to where the codes are.
 
     Raises:
-        ValueError: if the latents of the model do not lie where those of the prior do, or the model
-            is told the class of an image.
+        ValueError: if the latents of the model do not lie where those of the prior do, or codes
+            belong to classes that are not known.
     """
-    if model.class_names:
+    if model.class_names and not model.is_conditional:
         raise ValueError(
-            "a prior is fitted to models that know no classes; a conditional one learns its own in "
-            "training, with prior=per_label"
+            "a prior is fitted to codes, and those of model=semi_supervised depend on a class that "
+            "most images do not tell; fit it to a model with conditioning=label, or to one without"
         )
     prior: Prior = instantiate(description)
     is_density = model.posterior.code_shape is None and prior.support is Support.SPACE
@@ -154,30 +158,33 @@ def fit(
     torch.manual_seed(seed)
     prior = model.prior
     prior.initialize(partial(data.originals, "train"))
-    posteriors = {split: _posteriors(model, data, split) for split in ("train", "val")}
-    val = _codes(posteriors["val"]) if posteriors["val"] else None
+    train, val = (_Coded.of(model, data, split) for split in ("train", "val"))
+    val_codes = val.draw() if val.posteriors else None
     if isinstance(prior, RescaledPrior):
-        prior.move_to(_codes(posteriors["train"]))
+        prior.move_to(train.draw())
     parameters = [p for p in prior.parameters() if p.requires_grad]
     if not parameters:  # nothing but its place is fitted
-        kept = Progress(1, _score(model, _codes(posteriors["train"])), _score(model, val))
+        scores = (_score(model, train.draw(), train.labels), _score(model, val_codes, val.labels))
+        kept = Progress(1, *scores)
         on_progress(kept)
         return kept
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     kept, weights = Progress(0, -math.inf, -math.inf), copy.deepcopy(prior.state_dict())
     for epoch in range(epochs):
-        codes = _codes(posteriors["train"])
+        codes = train.draw()
         total = 0.0
         order = torch.randperm(len(codes), device=codes.device).split(BATCH)
         for step, chosen in enumerate(order):
             done = (epoch + step / len(order)) / epochs
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * done))
-            log_pz = _density(model).log_prob(codes[chosen])
+            given = None if train.labels is None else train.labels[chosen]
+            log_pz = _density(model, given).log_prob(codes[chosen])
             optimizer.zero_grad()
             (-log_pz.mean()).backward()
             optimizer.step()
             total += log_pz.detach().sum().item()
-        reached = Progress(epoch + 1, total / len(codes), _score(model, val))
+        score = _score(model, val_codes, val.labels)
+        reached = Progress(epoch + 1, total / len(codes), score)
         if not math.isfinite(reached.train):
             raise FloatingPointError(f"the mean of log p(z) is {reached.train}; the fit diverges")
         on_progress(reached)
@@ -187,31 +194,51 @@ def fit(
     return kept
 
 
-@torch.no_grad()
-def _posteriors(model: Model, data: ImageDataModule, split: Any) -> list[Distribution]:  # noqa: ANN401
-    """Return q(z|x) of all images of a split, of many at a time."""
-    like = next(model.parameters())
-    if not len(data.splits[split]):
-        return []
-    return [model.encode(x.to(like)) for x in data.in_parts(split)]
+@dataclass(frozen=True)
+class _Coded:
+    """Images of a split, encoded.
+
+    Attributes:
+        posteriors: q(z|x) of all, of many at a time.
+        labels: what a conditional model was given, (N,); None of any other.
+    """
+
+    posteriors: list[Distribution]
+    labels: Tensor | None
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: Model, data: ImageDataModule, split: Any) -> Self:  # noqa: ANN401
+        """Encode a split, which may be empty."""
+        like = next(model.parameters())
+        if not len(data.splits[split]):
+            return cls([], None)
+        labels = data.splits[split].labels.to(like.device) if model.is_conditional else None
+        posteriors, done = [], 0
+        for x in data.in_parts(split):
+            given = None if labels is None else labels[done : done + len(x)]
+            posteriors.append(model.encode(x.to(like), given))
+            done += len(x)
+        return cls(posteriors, labels)
+
+    @torch.no_grad()
+    def draw(self) -> Tensor:
+        """Draw a code of every image, (N, D)."""
+        return torch.cat([rsample_and_log_prob(q, 1)[0][0] for q in self.posteriors])
+
+
+def _density(model: Model, labels: Tensor | None) -> Distribution:
+    """Return p(z), or p(z|y) for labels (N,), as a draw asks for it."""
+    return model.posterior.in_latent_space(model.prior_given(labels))
 
 
 @torch.no_grad()
-def _codes(posteriors: list[Distribution]) -> Tensor:
-    """Draw a code of every image, (N, D)."""
-    return torch.cat([rsample_and_log_prob(q, 1)[0][0] for q in posteriors])
-
-
-def _density(model: Model) -> Distribution:
-    """Return p(z), as a draw asks for it."""
-    return model.posterior.in_latent_space(model.prior(model.encode))
-
-
-@torch.no_grad()
-def _score(model: Model, codes: Tensor | None) -> float:
+def _score(model: Model, codes: Tensor | None, labels: Tensor | None) -> float:
     """Return the mean of log p(z) over codes (N, D), nats; NaN without any."""
     if codes is None:
         return math.nan
     with in_full_precision(codes):
-        p = _density(model)
-        return torch.cat([p.log_prob(z) for z in codes.split(AT_ONCE)]).mean().item()
+        parts = codes.split(AT_ONCE)
+        given = [None] * len(parts) if labels is None else labels.split(AT_ONCE)
+        scores = [_density(model, y).log_prob(z) for z, y in zip(parts, given, strict=True)]
+        return torch.cat(scores).mean().item()

@@ -4,6 +4,7 @@ A training step of a small VAE spends a tenth of its time on the few numbers of 
 out, their formulas take half as many operations as ``Independent(Normal(...), 1)`` and its like.
 """
 
+from vae_lab.model.distributions.aggregates import aggregate
 from vae_lab.model.distributions.codes import (
     AutoregressiveCodes,
     ChosenCodes,
@@ -59,6 +60,7 @@ __all__ = [
     "StandardGaussian",
     "TransformedGaussian",
     "UniformSphere",
+    "aggregate",
     "closed_kl",
     "kl_per_dim",
     "nearest",

@@ -6,7 +6,7 @@ from torch.distributions import Distribution
 
 
 class Rescaled(Distribution):
-    """z = shift + scale · z₀, z₀ ~ ``base``: batch (), event (D,).
+    """z = shift + scale · z₀, z₀ ~ ``base``: batch (...), event (D,).
 
     Args:
         base: of z₀.
@@ -21,7 +21,7 @@ class Rescaled(Distribution):
         self.scale = scale
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        """Return samples, (*sample_shape, D)."""
+        """Return samples, (*sample_shape, ..., D)."""
         return self.shift + self.scale * self.base.sample(torch.Size(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:

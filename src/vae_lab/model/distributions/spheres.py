@@ -89,12 +89,12 @@ class PowerSpherical(Distribution):
         )
         across = torch.nn.functional.normalize(across, dim=-1)
         around_axis = torch.cat([1 - 2 * share, 2 * (share * (1 - share)).sqrt() * across], dim=-1)
-        return self._turned(around_axis), self._log_density(share[..., 0])
+        return self._turned(around_axis), self.log_density(share[..., 0])
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at unit vectors ``value`` (..., D), nats, (...)."""
         share = 0.25 * (value - self._direction).square().sum(-1)
-        return self._log_density(share.clamp_max(NEAREST_ONE))
+        return self.log_density(share.clamp_max(NEAREST_ONE))
 
     def entropy(self) -> Tensor:
         """Return −E[log p(z)], nats, (...)."""
@@ -107,8 +107,8 @@ class PowerSpherical(Distribution):
         kl = self._log_constant() + kappa * (LOG_2 + digammas) + log_area(self.event_shape[0])
         return kl.to(self.concentration.dtype)
 
-    def _log_density(self, share: Tensor) -> Tensor:
-        """Return log p where (1 − μᵀz)/2 is ``share``, (...)."""
+    def log_density(self, share: Tensor) -> Tensor:
+        """Return log p where (1 − μᵀz)/2 is ``share``, (...), nats, of the same shape."""
         constant = (self._log_constant() + LOG_2 * self._precise(self.concentration)).to(
             share.dtype
         )
