@@ -68,13 +68,13 @@ def test_a_read_only_data_directory_will_do(read_only, tmp_path):
 def test_a_sweep_whose_worker_is_killed_is_shown_and_goes_on(folder):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     probe = "+callbacks.kill={_target_: probes.Signal, name: SIGKILL, step: 3, once: shot}"
-    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sweep.name=shot")
-    command = ("-m", *TINY, "latent_dim=2,3", probe, *joblib)
-    done = train_cold(*command, folder=folder, data=folder)
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    command = ("-m", *TINY, "latent_dim=2,3", "sweep.name=shot", probe)
+    done = train_cold(*command, *joblib, folder=folder, data=folder)
     assert done.returncode == 1
     assert "shot: " in done.stdout
     assert "failed: its process was killed" in done.stderr
-    assert "shot: 2 jobs" in train_cold(*command, folder=folder, data=folder).stdout
+    assert "shot: 2 jobs" in finish(*command, folder=folder, data=folder)  # one after the other
 
 
 def test_two_jobs_at_once_begin_with_an_empty_data_directory(tmp_path):
