@@ -24,7 +24,7 @@ sys.path.insert(
     0, str(Path(__file__).parents[1] / "src")
 )  # from a source tree that is not installed
 
-from gpu_checks.equality import check_fallbacks, check_options, check_resume
+from gpu_checks.equality import check_fallbacks, check_options, check_placement, check_resume
 from gpu_checks.finding import Finding, table_of
 from gpu_checks.speed import measure
 from gpu_checks.training import Lab
@@ -56,7 +56,13 @@ def main() -> None:
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(Path(folder), arguments.accelerator)
-        for check in (check_options(lab, arguments.only), check_resume(lab), check_fallbacks(lab)):
+        checks = (
+            check_options(lab, arguments.only),
+            check_resume(lab),
+            check_placement(lab),
+            check_fallbacks(lab),
+        )
+        for check in checks:
             for finding in check:
                 findings.append(finding)
                 print(finding.line, flush=True)

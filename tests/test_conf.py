@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from own_data import write_own_data
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from gpu_checks.options import COMPANIONS
 from vae_lab.evaluation.metrics import metric
 from vae_lab.model.posteriors import Deterministic
 from vae_lab.objectives import ELBO, Autoencoder
@@ -43,28 +44,13 @@ NEEDS = {
     ("trainer", "mps"): (torch.backends.mps.is_available(), "this machine has no MPS device"),
 }
 
-# Options that make sense only beside another, as their comments say.
-COMPANIONS = {
-    ("data", "arrays"): ["data.root={own}/cells.npz"],
-    ("data", "torchvision"): ["data.dataset=FashionMNIST", "data.root={own}", "data.val_size=8"],
-    ("data", "dsprites"): ["data.root={own}/shapes.npz"],
-    ("data", "huggingface"): ["data.root={own}/parquet", "data.cache={own}/cache"],
-    ("data", "images"): ["data.root={own}/pictures", "data.cache={own}/cache"],
-    ("likelihood", "continuous_bernoulli"): ["data.binarization=none"],
-    ("likelihood", "discretized_logistic"): ["data.binarization=none"],
-    ("likelihood", "discretized_logistic_mixture"): ["data.binarization=none"],
-    ("likelihood", "normal"): ["data.binarization=none"],
-    ("likelihood", "optimal_normal"): ["data.binarization=none"],
-    ("prior", "per_label"): ["conditioning=label"],
-    ("posterior", "deterministic"): ["objective=autoencoder"],
-    ("posterior", "power_spherical"): ["prior=uniform_sphere"],
-    ("prior", "uniform_sphere"): ["posterior=power_spherical"],
-    ("posterior", "categorical"): ["prior=categorical"],
-    ("posterior", "vector_quantized"): ["prior=autoregressive"],
-    ("posterior", "finite_scalar"): ["prior=categorical"],
-    ("prior", "categorical"): ["posterior=categorical"],
-    ("prior", "autoregressive"): ["posterior=categorical"],
-    ("objective", "capacity"): ["objective.gamma=1"],  # the reconstruction's slope at the start
+# What the data of one's own need beside their option.
+OWN_DATA = {
+    "arrays": ["data.root={own}/cells.npz"],
+    "torchvision": ["data.dataset=FashionMNIST", "data.root={own}", "data.val_size=8"],
+    "dsprites": ["data.root={own}/shapes.npz"],
+    "huggingface": ["data.root={own}/parquet", "data.cache={own}/cache"],
+    "images": ["data.root={own}/pictures", "data.cache={own}/cache"],
 }
 # Groups whose every option must be able to learn.
 SLOTS = {"model", "conditioning", "posterior", "prior", "likelihood", "objective", "optimizer"}
@@ -76,7 +62,13 @@ def companions(tmp_path_factory):
     """What an option needs beside it on the command line."""
     own = tmp_path_factory.mktemp("own")
     write_own_data(own)
-    return lambda *option: [text.replace("{own}", str(own)) for text in COMPANIONS.get(option, [])]
+
+    def beside(group, option):
+        if group != "data":
+            return COMPANIONS.get(f"{group}={option}", ())
+        return [text.replace("{own}", str(own)) for text in OWN_DATA.get(option, [])]
+
+    return beside
 
 
 @pytest.fixture(scope="module")

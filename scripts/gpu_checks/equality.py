@@ -9,45 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from gpu_checks.finding import SAME, Finding
-from gpu_checks.training import ROOT, Lab, Trained
+from gpu_checks.options import RULES, options
+from gpu_checks.training import Lab, Trained
+from vae_lab.data import placement
 from vae_lab.runs.rundir import RunDir
 from vae_lab.training.build import Experiment
 
-GROUPS = ("model", "posterior", "prior", "likelihood", "objective", "optimizer", "schedule")
-COMPANIONS = {
-    "likelihood=continuous_bernoulli": ("data.binarization=none",),
-    "likelihood=discretized_logistic": ("data.binarization=none",),
-    "likelihood=normal": ("data.binarization=none",),
-    "likelihood=optimal_normal": ("data.binarization=none",),
-    "posterior=deterministic": ("objective=autoencoder",),
-    "prior=vampprior": ("model.prior.num_components=20",),
-}
-RULES = (
-    "callbacks=ema",
-    "trainer.accumulate_grad_batches=2",
-    "trainer.gradient_clip_val=1",
-    "objective.beta=warmup",
-    "schedule=cosine",
-    "schedule.warmup_epochs=1",
-)
-MORE = {
-    "accumulation, clipping, averages, warm-up, cosine": RULES,
-    "bf16": ("trainer.precision=bf16-mixed",),
-    "iwae with dreg": ("objective=iwae", "objective.dreg=true"),
-}
 CALLED = ("optimizer=soap",)  # what cannot be captured, and says so
 # Sums over a batch may be taken in any order on a GPU, and Adam turns a gradient near zero into a
 # whole step; after 22 steps weights then differ by this part of their length at most.
 TOLERANCE = 1e-3
-
-
-def options() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield every option of what training is made of, with what it needs beside it."""
-    for group in GROUPS:
-        for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
-            name = f"{group}={path.stem}"
-            yield name, (name, *COMPANIONS.get(name, ()))
-    yield from MORE.items()
 
 
 def check_options(lab: Lab, only: Sequence[str] | None) -> Iterator[Finding]:
@@ -82,6 +53,24 @@ def check_fallbacks(lab: Lab) -> Iterator[Finding]:
         yield Finding(name, "left out: only a GPU forbids it", False, 0.0)
     sgd = ("optimizer._target_=torch.optim.SGD", "~optimizer.fused")
     yield _timed("an optimiser without capturable", lambda: _told(lab, sgd, "capturable"))
+
+
+def check_placement(lab: Lab) -> Iterator[Finding]:
+    """Train on images that lie on the host, as if the GPU were too small for them."""
+    name = "images copied while the batch before is worked on"
+    if lab.accelerator == "cpu":
+        yield Finding(name, "left out: a processor copies nothing", False, 0.0)
+        return
+
+    def copied() -> tuple[str, bool]:
+        resident = lab.train(cuda_graphs=True)
+        share, placement.SHARE = placement.SHARE, 10**12
+        try:
+            return _difference(lab.train(cuda_graphs=True), resident)
+        finally:
+            placement.SHARE = share
+
+    yield _timed(name, copied)
 
 
 class Asks(nn.Module):

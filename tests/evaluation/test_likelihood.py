@@ -11,6 +11,7 @@ from monte_carlo import assert_mean_at_most, assert_mean_is
 from quadrature import integrate_plane
 
 from vae_lab.evaluation.likelihood import importance_sample
+from vae_lab.model.contract import known
 
 likelihood = importlib.import_module("vae_lab.evaluation.likelihood")
 TERMS = ("log_px", "log_pz", "log_qz")
@@ -31,8 +32,11 @@ class Replay:
         def deal(count):
             start = self.first + sum(sizes)
             sizes.append(count)
-            terms = {t: getattr(self.dealt, t)[start : start + count, columns] for t in TERMS}
-            return dataclasses.replace(self.dealt, **terms)
+            log_px, log_pz, log_qz = (
+                getattr(self.dealt, term)[start : start + count, columns] for term in TERMS
+            )
+            densities = {"prior_density": known(log_pz), "posterior_density": known(log_qz)}
+            return dataclasses.replace(self.dealt, log_px=log_px, **densities)
 
         return deal
 

@@ -10,7 +10,7 @@ from ladder_models import ladder
 from linear_gaussian import linear_gaussian
 from torch.distributions import MultivariateNormal
 
-from vae_lab.model.contract import Draw
+from vae_lab.model.contract import Draw, known
 from vae_lab.model.distributions import DiagonalGaussian, StandardGaussian, rsample_and_log_prob
 from vae_lab.model.priors import MixtureOfGaussians
 from vae_lab.objectives import ELBO, BetaTCVAE
@@ -32,7 +32,8 @@ def draw_of_posteriors(means, log_scale, num_samples=3):
     z, log_qz = rsample_and_log_prob(q, num_samples)
     log_pz = p.log_prob(z)
     kl = (log_qz - log_pz).mean(0)
-    return Draw(torch.zeros_like(log_pz), log_pz, log_qz, kl[:, None], False, z, q, p)
+    densities = known(log_pz), known(log_qz)
+    return Draw(torch.zeros_like(log_pz), *densities, kl[:, None], False, z, q, p)
 
 
 def test_the_three_terms_sum_to_the_sampled_kl_of_every_image(draw):
@@ -112,8 +113,9 @@ def test_posteriors_apart_on_a_diagonal_are_known_from_any_one_dimension():
 def test_permuting_the_batch_permutes_the_value(draw):
     order = torch.tensor([3, 0, 4, 1, 2])
     q = DiagonalGaussian(draw.q.mean[order], draw.q.log_scale[order])
-    terms = (term[:, order] for term in (draw.log_px, draw.log_pz, draw.log_qz))
-    permuted = Draw(*terms, draw.kl_per_unit[order], True, draw.z[:, order], q, draw.p)
+    densities = (known(term[:, order]) for term in (draw.log_pz, draw.log_qz))
+    kl, z = draw.kl_per_unit[order], draw.z[:, order]
+    permuted = Draw(draw.log_px[:, order], *densities, kl, True, z, q, draw.p)
     objective = BetaTCVAE(1.0, 6.0, 1.0, num_samples=3)
     torch.testing.assert_close(objective(permuted, 0.0).value, objective(draw, 0.0).value[order])
 

@@ -90,6 +90,7 @@ class Categorical(CodePosterior):
         ValueError: if ``classes`` is less than 2, or a temperature is not positive.
     """
 
+    completes = True
     shares_values = False
     temperature: Tensor
 
@@ -212,6 +213,7 @@ class VectorQuantized(VectorPosterior):
 
     usage: Tensor
     collects_statistics = True
+    completes = True
     sums: Tensor
 
     def __init__(

@@ -21,14 +21,17 @@ from vae_lab.model.priors import Prior
 GIVEN_LABEL = "_given_y"  # appended to the names of metrics that are of images given their labels
 
 
+Later = Callable[[], Tensor]  # computed where it is asked for
+
+
 @dataclass(frozen=True)
 class Draw:
     """K samples z ~ q(z|x) per image and their log terms, in nats.
 
     Attributes:
         log_px: log p(x|z), (K, B).
-        log_pz: log p(z), (K, B).
-        log_qz: log q(z|x), (K, B).
+        prior_density: gives log p(z), (K, B).
+        posterior_density: gives log q(z|x), (K, B).
         kl_per_unit: KL(q(z|x) ‖ p(z)) in the smallest parts that are known, (B, U). With a closed
             form a unit is a latent dimension, or a channel of a group below the top, given the
             groups above and averaged over the samples; without one it is a whole group, the mean of
@@ -42,14 +45,24 @@ class Draw:
     """
 
     log_px: Tensor
-    log_pz: Tensor
-    log_qz: Tensor
+    prior_density: Later
+    posterior_density: Later
     kl_per_unit: Tensor
     has_kl_per_dim: bool
     z: Tensor
     q: Distribution | None
     p: Distribution | None
     supervision: Tensor | None = None
+
+    @property
+    def log_pz(self) -> Tensor:
+        """Log p(z), (K, B), computed anew at every look."""
+        return self.prior_density()
+
+    @property
+    def log_qz(self) -> Tensor:
+        """Log q(z|x), (K, B), computed anew at every look."""
+        return self.posterior_density()
 
     @property
     def kl(self) -> Tensor:
@@ -65,6 +78,11 @@ class Draw:
     def log_w(self) -> Tensor:
         """Log importance weights, log p(x, z) − log q(z|x), (K, B)."""
         return self.log_px + self.log_pz - self.log_qz
+
+
+def known(value: Tensor) -> Later:
+    """Return what gives ``value``, which is computed already."""
+    return lambda: value
 
 
 class Drawable(Protocol):

@@ -245,8 +245,8 @@ class LadderVAE(Model):
         kl_per_unit = torch.cat([t.kl for t in terms], dim=-1).unflatten(0, (count, -1)).mean(0)
         return Draw(
             log_px=self.likelihood(features.unflatten(0, (count, -1))).log_prob(x),
-            log_pz=torch.stack([t.log_pz for t in terms]).sum(0).unflatten(0, (count, -1)),
-            log_qz=torch.stack([t.log_qz for t in terms]).sum(0).unflatten(0, (count, -1)),
+            prior_density=lambda: _total([t.log_pz for t in terms], count),
+            posterior_density=lambda: _total([t.log_qz for t in terms], count),
             kl_per_unit=kl_per_unit,
             has_kl_per_dim=per_dim is not None,
             z=torch.cat([t.z for t in terms], dim=-1).unflatten(0, (count, -1)),
@@ -278,6 +278,11 @@ class LadderVAE(Model):
 
     def _group(self, level: int) -> LatentMap:
         return cast(LatentMap, self.groups[level])
+
+
+def _total(terms: list[Tensor], count: int) -> Tensor:
+    """Return the sum of terms of every group, each (K·B,), as (K, B), K = ``count``."""
+    return torch.stack(terms).sum(0).unflatten(0, (count, -1))
 
 
 def _imagine(level: int, group: LatentMap, above: Tensor, temperature: float) -> Tensor:

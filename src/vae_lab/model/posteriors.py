@@ -48,6 +48,7 @@ class Posterior(nn.Module):
         has_full_support: whether q(z|x) covers all latents, as importance sampling needs it to.
         least_samples: how many samples of an image training needs.
         collects_statistics: whether it changes with every draw of training, by what is encoded.
+        completes: whether ``complete`` adds gradients to the terms of a draw.
         unit_width: how many numbers of z belong to one unit, of which there are ``latent_dim``.
     """
 
@@ -59,6 +60,7 @@ class Posterior(nn.Module):
     has_full_support = True
     least_samples = 1
     collects_statistics = False
+    completes = False
     unit_width = 1
 
     @property
@@ -81,7 +83,8 @@ class Posterior(nn.Module):
     def complete(self, q: Distribution, terms: LogTerms) -> LogTerms:
         """Return log p(x|z), log p(z) and log q(z|x), (K, B), with gradients that samples lack.
 
-        Values stay as they are. While training, this sees every draw once.
+        Asked of what ``completes``. Values stay as they are. While training, this sees every draw
+        once.
         """
         return terms
 

@@ -176,8 +176,8 @@ class SemiSupervisedVAE(VAE):
         z = draws.z.unflatten(1, (count, -1))[:, likeliest, images]
         return Draw(
             log_px=mean(draws.log_px),
-            log_pz=mean(draws.log_pz) + (weights * log_py).sum(-1),
-            log_qz=mean(draws.log_qz) + (weights * log_q).sum(-1),
+            prior_density=lambda: mean(draws.log_pz) + (weights * log_py).sum(-1),
+            posterior_density=lambda: mean(draws.log_qz) + (weights * log_q).sum(-1),
             kl_per_unit=torch.cat([of_label, kl_of_class], dim=-1),
             has_kl_per_dim=draws.has_kl_per_dim,
             z=z,

@@ -12,8 +12,8 @@ from torch.distributions import Distribution
 
 from vae_lab.checks import Shape, Size, checked
 from vae_lab.model.conditioning import Conditioning
-from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision
-from vae_lab.model.distributions import closed_kl, kl_per_dim, rsample_and_log_prob, tempered
+from vae_lab.model.contract import Draw, Model, NetworkFactory, in_full_precision, known
+from vae_lab.model.distributions import closed_kl, kl_per_dim, rsample_with_density, tempered
 from vae_lab.model.likelihoods import Likelihood
 from vae_lab.model.posteriors import Posterior
 from vae_lab.model.priors import Prior
@@ -110,17 +110,28 @@ class VAE(Model):
     ) -> Draw:
         """Sample from ``q``; log q(z|x) is of ``judge`` if given, which is q without gradients."""
         with in_full_precision(x):
-            z, log_qz = rsample_and_log_prob(q, count)
-            if judge is not None:
-                log_qz = judge.log_prob(z)
-            log_pz = p.log_prob(z)
+            z, sampled_density = rsample_with_density(q, count)
         log_px = self.decode(z, labels).log_prob(x)
+
+        def log_pz() -> Tensor:
+            with in_full_precision(x):
+                return p.log_prob(z)
+
+        def log_qz() -> Tensor:
+            with in_full_precision(x):
+                return sampled_density() if judge is None else judge.log_prob(z)
+
+        if self.posterior.completes:
+            terms = self.posterior.complete(q, (log_px, log_pz(), log_qz()))
+            log_px, log_pz, log_qz = terms[0], known(terms[1]), known(terms[2])
         per_dim = kl_per_dim(q, p)
-        log_px, log_pz, log_qz = self.posterior.complete(q, (log_px, log_pz, log_qz))
         units = per_dim
         if units is None:
             whole = closed_kl(q, p)
-            units = ((log_qz - log_pz).mean(0) if whole is None else whole)[:, None]
+            if whole is None:
+                log_pz, log_qz = known(log_pz()), known(log_qz())
+                whole = (log_qz() - log_pz()).mean(0)
+            units = whole[:, None]
         return Draw(log_px, log_pz, log_qz, units, per_dim is not None, z, q, p)
 
     def _prior(self, labels: Tensor | None, temperature: float = 1.0) -> Distribution:

@@ -119,5 +119,5 @@ def elbo_parts(draw: Draw) -> dict[str, Tensor]:
 
     elbo = E_q[log p(x|z)] − KL(q(z|x) ‖ p(z))   (Kingma & Welling 2014, eq. 3, arXiv:1312.6114)
     """
-    reconstruction = draw.log_px.mean(0)
-    return {"elbo": reconstruction - draw.kl, "reconstruction": reconstruction, "kl": draw.kl}
+    reconstruction, kl = draw.log_px.mean(0), draw.kl
+    return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}

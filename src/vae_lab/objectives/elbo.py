@@ -49,5 +49,5 @@ class ELBO(Objective):
     def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the β-weighted bound."""
         parts = elbo_parts(draw)
-        kl = draw.kl if self.kl == "analytic" else (draw.log_qz - draw.log_pz).mean(0)
+        kl = parts["kl"] if self.kl == "analytic" else (draw.log_qz - draw.log_pz).mean(0)
         return Bound(parts["reconstruction"] - scheduled["beta"] * kl, parts)

@@ -48,11 +48,12 @@ class IWAE(Objective):
 
     def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the bound."""
-        value = log_mean_exp(draw.log_w)
+        log_w = draw.log_w
+        value = log_mean_exp(log_w)
         if self.path_gradient:
             # the gradient of value weighs sample k by w̃_k, as the decoder needs it; where it flows
             # on through z to the encoder, it is weighed by w̃_k once more
-            weights = draw.log_w.detach().softmax(dim=0)[..., None]
+            weights = log_w.detach().softmax(dim=0)[..., None]
             if draw.z.requires_grad:
                 draw.z.register_hook(lambda gradient: weights * gradient)
         return Bound(value, elbo_parts(draw))
@@ -107,5 +108,6 @@ class CIWAE(Objective):
 
     def judge(self, draw: Draw, scheduled: Scheduled) -> Bound:
         """Return the combination."""
-        value = self.beta * draw.log_w.mean(0) + (1 - self.beta) * log_mean_exp(draw.log_w)
+        log_w = draw.log_w
+        value = self.beta * log_w.mean(0) + (1 - self.beta) * log_mean_exp(log_w)
         return Bound(value, elbo_parts(draw))

@@ -25,7 +25,7 @@ from vae_lab.seeding import derived_seed, set_random_state
 from vae_lab.training.callbacks.averaged_weights import AveragedWeights
 from vae_lab.training.execution import Execution, Stepping
 from vae_lab.training.feed import Feed, feed_of
-from vae_lab.training.lightning_speed import UncheckedHookName, forget_nvml
+from vae_lab.training.lightning_speed import UncheckedHookName, forget_nvml, log_now
 from vae_lab.training.running_means import RunningMeans
 from vae_lab.training.step import Examples, terms_of
 from vae_lab.training.steps import Steps, steps_of
@@ -199,7 +199,8 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
         every_n_steps = self.trainer.log_every_n_steps  # pyright: ignore[reportAttributeAccessIssue]
         if ends and every_n_steps > 0 and (number + 1) % every_n_steps == 0:
             self._look_back()
-            self._log("train", self._metrics(running.means(), steps.parts, epoch), size)
+            means = self.trainer.strategy.reduce(running.means(), reduce_op="mean")
+            self._log_now("train", self._metrics(means, steps.parts, epoch))
             running.restart()
         if ends:
             steps.updates.note()
@@ -289,6 +290,12 @@ class VAEModule(UncheckedHookName, pl.LightningModule):
     def _log(self, split: Split, metrics: Mapping[str, Tensor | float], batch_size: int) -> None:
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, batch_size=batch_size, sync_dist=True)
+
+    def _log_now(self, split: Split, metrics: Mapping[str, Tensor | float]) -> None:
+        named = {f"{split}/{name}": torch.as_tensor(value) for name, value in metrics.items()}
+        for name in named:
+            metric(name)
+        log_now(self.trainer, named)
 
     def log(self, name: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Log a metric, of a callback too.

@@ -25,6 +25,7 @@ from vae_lab.model.distributions.operations import (
     closed_kl,
     kl_per_dim,
     rsample_and_log_prob,
+    rsample_with_density,
     tempered,
 )
 from vae_lab.model.distributions.pixels import (
@@ -62,5 +63,6 @@ __all__ = [
     "kl_per_dim",
     "nearest",
     "rsample_and_log_prob",
+    "rsample_with_density",
     "tempered",
 ]

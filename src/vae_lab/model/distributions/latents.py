@@ -43,10 +43,7 @@ class DiagonalGaussian(Distribution):
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
         """Return mean + scale · ε with ε ~ N(0, I), (*sample_shape, ..., D)."""
-        noise = torch.randn(
-            (*sample_shape, *self._mean.shape), dtype=self._mean.dtype, device=self._mean.device
-        )
-        return torch.addcmul(self._mean, self._scale, noise)
+        return self.rsample_with_noise(tuple(sample_shape))[0]
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density at ``value`` (..., D), nats, (...)."""
@@ -60,11 +57,19 @@ class DiagonalGaussian(Distribution):
 
     def rsample_and_log_prob(self, sample_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Return samples (*sample_shape, ..., D) and their log densities, nats."""
+        z, noise = self.rsample_with_noise(sample_shape)
+        return z, self.log_prob_of_noise(noise)
+
+    def rsample_with_noise(self, sample_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Return samples mean + scale · ε and ε ~ N(0, I), both (*sample_shape, ..., D)."""
         shape = (*sample_shape, *self._mean.shape)
         noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
-        constants = self.log_scale.sum(-1) + 0.5 * LOG_2PI * shape[-1]
-        log_densities = torch.add(-constants, noise.square().sum(-1), alpha=-0.5)
-        return torch.addcmul(self._mean, self._scale, noise), log_densities
+        return torch.addcmul(self._mean, self._scale, noise), noise
+
+    def log_prob_of_noise(self, noise: Tensor) -> Tensor:
+        """Return the log densities, nats, (...), of samples that were made of ε (..., D)."""
+        constants = self.log_scale.sum(-1) + 0.5 * LOG_2PI * noise.shape[-1]
+        return torch.add(-constants, noise.square().sum(-1), alpha=-0.5)
 
 
 class StandardGaussian(Distribution):

@@ -1,6 +1,8 @@
 """What is asked of two distributions, or of one and its own samples."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -29,6 +31,18 @@ def rsample_and_log_prob(q: Distribution, num_samples: int) -> tuple[Tensor, Ten
         return q.rsample_and_log_prob((num_samples,))  # pyright: ignore[reportAttributeAccessIssue]
     z = q.rsample((num_samples,))
     return z, q.log_prob(z)
+
+
+def rsample_with_density(q: Distribution, num_samples: int) -> tuple[Tensor, Callable[[], Tensor]]:
+    """Sample z ~ q as ``rsample_and_log_prob`` does; return z and what gives log q(z).
+
+    Of a normal it is computed when it is asked for: an ELBO with a closed KL does not ask.
+    """
+    if isinstance(q, DiagonalGaussian):
+        z, noise = q.rsample_with_noise((num_samples,))
+        return z, partial(q.log_prob_of_noise, noise)
+    z, log_prob = rsample_and_log_prob(q, num_samples)
+    return z, lambda: log_prob
 
 
 def kl_per_dim(q: Distribution, p: Distribution) -> Tensor | None:
