@@ -28,11 +28,13 @@ from vae_lab.model.vae import VAE
 
 ROOT = Path(__file__).parents[1]
 SLOW = {"system", "browser"}  # folders
+LONGEST = ("test_many_jobs.py", "test_explorer.py", "test_documented.py", "test_bad_values.py",
+           "test_conf.py")  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole folders as slow; slow tests and large files begin, so that none is waited for."""
+    """Mark whole folders as slow; what takes long begins, so that none is waited for."""
     for item in items:
         if SLOW & set(item.path.relative_to(ROOT).parts):
             item.add_marker("slow")
@@ -40,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> int:
         is_slow = item.get_closest_marker("slow") is not None
-        return -sizes.total() if is_slow else -sizes[item.path]
+        is_longest = is_slow and item.path.name in LONGEST
+        return -sizes.total() * (is_slow + is_longest) or -sizes[item.path]
 
     items.sort(key=place)
 
