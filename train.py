@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vae_lab.runs import opening, sweeps
+from vae_lab.runs.importing import swift_imports
 from vae_lab.runs.signals import INTERRUPTED
 
 
@@ -11,7 +12,8 @@ from vae_lab.runs.signals import INTERRUPTED
 def main(cfg: DictConfig) -> float | None:
     """Compose the experiment from ``conf/`` and run it."""
     opening.announce(cfg)
-    from vae_lab.training.train import train  # noqa: PLC0415 - keeps --help and --cfg free of torch
+    with swift_imports():
+        from vae_lab.training.train import train  # noqa: PLC0415 - keeps --help and --cfg free of torch
 
     return train(cfg)
 

@@ -3,6 +3,7 @@
 python scripts/benchmark.py epoch    # training, beside a bare loop and the usual tutorial
 python scripts/benchmark.py epoch --accelerator gpu    # the same, captured in CUDA graphs
 python scripts/benchmark.py nll      # log p(x), beside a bare loop of decoder calls
+python scripts/benchmark.py parts    # a whole run of `python train.py`: where its seconds go
 python scripts/benchmark.py scale    # two processes beside one, sweeps of several jobs at once
 python scripts/benchmark.py own      # images in colour, and as files, beside what is usual
 python scripts/benchmark.py mapped   # a file of 6 GiB, read from the disk, beside bytes in memory
@@ -16,14 +17,16 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import epoch, mapped, nll, own, scale
+from benchmarks import epoch, mapped, nll, own, parts, scale
 from vae_lab.files import write_atomically
 from vae_lab.runs import environment, terminal
 from vae_lab.runs.errors import told_in_one_line
 from vae_lab.training.advice import quieten
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
-BENCHMARKS = {"epoch": epoch, "nll": nll, "scale": scale, "own": own, "mapped": mapped}
+BENCHMARKS = {
+    "epoch": epoch, "nll": nll, "parts": parts, "scale": scale, "own": own, "mapped": mapped
+}  # fmt: skip
 
 
 @told_in_one_line()

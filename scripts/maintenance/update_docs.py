@@ -84,6 +84,16 @@ def nll_table() -> str:
     return "\n".join(lines) + f"\n\n{conditions(benchmark)}."
 
 
+def parts_table() -> str:
+    """Return the table of ``docs/benchmarks/parts.json``."""
+    benchmark = benchmark_of("parts")
+    parts = benchmark["processor_seconds"]
+    whole = sum(parts.values())
+    lines = ["| | seconds | share |", "|---|--:|--:|"]
+    lines += [f"| {name} | {s:.1f} | {s / whole:.0%} |" for name, s in parts.items()]
+    return "\n".join([*lines, f"| all | {whole:.1f} | |"]) + f"\n\n{conditions(benchmark)}."
+
+
 def scale_table() -> str:
     """Return the table of ``docs/benchmarks/scale.json``."""
     benchmark = benchmark_of("scale")
@@ -204,6 +214,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/speed.md": {
         "speed": speed_table,
         "nll": nll_table,
+        "parts": parts_table,
         "scale": scale_table,
         "own": own_table,
         "mapped": mapped_table,

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 MODE = 0o644  # before the process's umask
@@ -47,7 +48,9 @@ def require_writable(folder: Path) -> None:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
+@cache
 def _umask() -> int:
+    """Return it as it was when a file was first written: asking changes it, for all threads."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Timer
 
 from vae_lab.runs.rundir import RunDir
+from vae_lab.training.checkpoints import checkpoints_of
 
 KIBIBYTE = 1024
 BLOCK = 4096  # bytes
@@ -22,6 +23,8 @@ MOST_BLOCKS = 2048
 
 class Signal(pl.Callback):
     """Sends a signal to the process in the middle of training step ``step``, or at the end.
+
+    All checkpoints are written by then.
 
     Args:
         name: of the signal.
@@ -50,6 +53,7 @@ class Signal(pl.Callback):
         is_here = trainer.global_step == self.step and is_job(trainer, self.job)
         is_mine = self.rank in (None, trainer.global_rank)
         if is_here and is_mine and is_first_time(self.once):
+            checkpoints_of(trainer).wait()
             os.kill(os.getpid(), self.number)
 
 
@@ -169,6 +173,7 @@ class FillDisk(pl.Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         if (trainer.current_epoch, batch_idx) != (self.epoch, 1):
             return
+        checkpoints_of(trainer).wait()
         if self.filler is None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest, self.largest))
             return

@@ -62,6 +62,7 @@ class Experiment:
     module: VAEModule
     trainer: pl.Trainer
     stopwatch: Stopwatch
+    album: Album
     compared_by: str
     validates: bool
     trial: "PruneTrial | None"
@@ -123,9 +124,10 @@ def build(cfg: DictConfig) -> Experiment:
     callbacks = [_callback(callback) for callback in cfg.callbacks.values() if callback]
     exhibits = [callback for callback in callbacks if isinstance(callback, Exhibit)]
     others = [callback for callback in callbacks if callback not in exhibits]
+    album = Album(exhibits)
     trainer = instantiate(
         cfg.trainer,
-        callbacks=[stopwatch, *others, *([trial] if trial else []), Album(exhibits)],
+        callbacks=[stopwatch, *others, *([trial] if trial else []), album],
         logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
         plugins=_plugins(),
         accumulate_grad_batches=1,  # the module does it, and clips
@@ -137,7 +139,9 @@ def build(cfg: DictConfig) -> Experiment:
             f"cuda_graphs=true needs a GPU of NVIDIA's, and this run trains on {device.type}; "
             "use cuda_graphs=auto"
         )
-    return Experiment(cfg, datamodule, module, trainer, stopwatch, compared_by, validates, trial)
+    return Experiment(
+        cfg, datamodule, module, trainer, stopwatch, album, compared_by, validates, trial
+    )
 
 
 def _stepping(cfg: DictConfig) -> Stepping:

@@ -117,7 +117,7 @@ def _train(run: RunDir, experiment: Experiment, is_resumed: bool) -> float | Non
 def _run(run: RunDir, experiment: Experiment, checkpoint: Path | None) -> dict[str, float]:
     """Fit, test, and write down how it ended, whatever happens."""
     began = time.time()
-    before = run.summary().get("seconds", 0.0)
+    before = run.summary()
     metrics: dict[str, float] = {}
     outcome = {"status": "failed"}
     try:
@@ -136,7 +136,8 @@ def _run(run: RunDir, experiment: Experiment, checkpoint: Path | None) -> dict[s
     finally:
         if experiment.trainer.is_global_zero:
             summary = _summarise(run, experiment, metrics) | outcome
-            summary["seconds"] = before + time.time() - began
+            spent = {"seconds": time.time() - began, "picture_seconds": experiment.album.seconds}
+            summary |= {name: before.get(name, 0.0) + seconds for name, seconds in spent.items()}
             with contextlib.suppress(OSError):
                 run.write_summary(summary)
             if not sweeps.is_sweep():

@@ -98,12 +98,15 @@ def test_pictures_take_a_tenth_of_the_time_unless_told_otherwise(monkeypatch):
     album, trainer = Album(recorders), FakeTrainer(max_epochs=10)
     album.on_train_start(trainer, None)
     for epoch in range(10):
-        clock.now += 7
+        clock.now += 20
         trainer.current_epoch = epoch
         album.on_train_epoch_end(trainer, None)
-    # at 7 s, of which 0 were spent, at 23 (2), 46 (4) and 70 (7)
-    assert recorders[0].shown == [1, 3, 6, 9]
-    assert recorders[1].shown == [6]
+    trainer.current_epoch = 10
+    album.on_train_end(trainer, None)
+    # after the seventh epoch, at 151 s, 11 are spent, and two times more would take 3 each
+    assert recorders[0].shown == [1, 3, 4, 5, 6, 8, 9, 10]
+    assert recorders[1].shown == [6, 10]
+    assert album.seconds == 18.0 <= 0.1 * clock.now
 
 
 @pytest.mark.parametrize("every", [0, -1])

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint, Timer
 
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.signals import Handler, stop_handlers
+from vae_lab.training.checkpoints import checkpoints_of
 from vae_lab.training.module import VAEModule
 
 NOTICE = b"stopping after this step; press Ctrl-C again to stop at once\n"
@@ -94,6 +95,7 @@ class LastCheckpoint(Checkpoint):
     ) -> None:
         """Stop, if told to and saved: loggers write a step only after its on_train_batch_end."""
         if self._saved:
+            checkpoints_of(trainer).wait()
             self._stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -101,14 +103,16 @@ class LastCheckpoint(Checkpoint):
         if not self._ends_within_epoch:
             self._save(trainer)
         if self._is_told(trainer, 0):
+            checkpoints_of(trainer).wait()
             self._stop()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Restore the former handlers; stop, if told to while the last pictures were drawn."""
+        """Restore the former handlers, wait for the last checkpoint, and stop if told to."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
                 if handler is not None:  # None where it was not set from Python
                     signal.signal(number, handler)
+        checkpoints_of(trainer).wait()
         if self._is_told(trainer, 0):
             self._stop()
 
@@ -143,9 +147,12 @@ class LastCheckpoint(Checkpoint):
             return
         trainer.save_checkpoint(self.run.next)
         if trainer.is_global_zero:
-            if self.run.last.exists():
-                self.run.last.replace(self.run.previous)
-            self.run.next.replace(self.run.last)
+            checkpoints_of(trainer).then(self._keep)
+
+    def _keep(self) -> None:
+        if self.run.last.exists():
+            self.run.last.replace(self.run.previous)
+        self.run.next.replace(self.run.last)
 
 
 def _begin_the_next_epoch(trainer: pl.Trainer) -> None:
