@@ -34,7 +34,8 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def write(images):
     """Writes a run of small images."""
-    data = ("data=arrays", f"data.root={images}", "model=mlp", "data.image_shape=[1,8,8]")
+    file = (f"data.root={images}", f"data.cache={images.parent}", "data.image_shape=[1,8,8]")
+    data = ("data=arrays", *file, "model=mlp")
     binary = ("likelihood=bernoulli", "data.binarization=dynamic")
     return lambda folder, *overrides: write_run(folder, *data, *binary, *SMALL, *overrides)
 
