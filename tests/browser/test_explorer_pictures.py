@@ -32,7 +32,8 @@ def colour_run(tmp_path):
     images = np.random.default_rng(0).integers(256, size=(20, 40, 48, 3), dtype=np.uint8)
     np.savez(tmp_path / "own.npz", images=images)
     own = ("data=arrays", "likelihood=discretized_logistic_mixture", "model=mlp", "latent_dim=2",
-           "model.likelihood.components=2", "data.image_shape=[3,40,48]")  # fmt: skip
+           "model.likelihood.components=2", "data.image_shape=[3,40,48]",
+           f"data.cache={tmp_path}")  # fmt: skip
     return ExploredRun(write_run(tmp_path / "run", tmp_path / "own.npz", *SMALL, *own))
 
 
