@@ -7,6 +7,8 @@ import torch
 from tiny_codes import UNITS, autoregressive, images, tiny
 
 from vae_lab.model.code_posteriors import FiniteScalar, VectorQuantized
+from vae_lab.model.code_priors import UniformCodes
+from vae_lab.model.distributions import OneHotCodes
 from vae_lab.objectives import ELBO, IWAE
 
 CODES, WIDTH = 4, 2
@@ -31,6 +33,20 @@ def test_under_a_uniform_prior_the_rate_is_d_log_c_and_the_bound_says_so(kind):
     bound = ELBO(1.0, "analytic", 2, {})(draw, 0.0)
     log_px = model.decode(model.encode(images(3)).mean).log_prob(images(3))
     torch.testing.assert_close(bound.value, log_px - draw.kl)
+
+
+class Uneven(UniformCodes):
+    """A prior under which codes differ in probability."""
+
+    def forward(self, encode):
+        return OneHotCodes(torch.arange(float(CODES)).log_softmax(-1).expand_as(self.origin))
+
+
+def test_the_rate_is_that_of_the_codes_before_training_moves_them():
+    torch.manual_seed(0)
+    model = tiny(quantized(revive_below=1.0), Uneven()).train()
+    draw = model.draw(images(8), 1)
+    torch.testing.assert_close(draw.kl, (draw.log_qz - draw.log_pz)[0])
 
 
 @kinds

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -53,7 +54,8 @@ class ArrayFile(Mapping[str, Array]):
         self.path = path
         readers = {".npz": _npz, ".npy": _npy, ".pt": _pt, ".pth": _pt}
         with self._guarded():
-            self._arrays = readers.get(path.suffix.lower(), _idx)(path)
+            lazy = readers.get(path.suffix.lower(), _idx)(path)
+        self._arrays = {name: cache(make) for name, make in lazy.items()}
         found = {path, *_beside(path).values()}
         stats = [(str(each.resolve()), each.stat()) for each in sorted(found)]
         self.identity = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
@@ -135,8 +137,8 @@ def _numpys(opened: Callable[[], BinaryIO], size: int, load: Callable[[], Array]
         if math.prod(shape) * dtype.itemsize > size - file.tell():
             raise ends_before(shape)
     if is_fortran:
-        array = load()
-        return Held(shape, lambda part: array[part])
+        whole = cache(load)
+        return Held(shape, lambda part: whole()[part])
 
     def at_first() -> BinaryIO:
         file = opened()

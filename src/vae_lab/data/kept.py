@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def kept(identity: Any, cache: Path, write: Write) -> Kept:  # noqa: ANN401
     with _writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache / f"{key}.lock"):
-            if not (description.exists() and data.exists()):
+            if not _is_whole(data, description):
                 _write(write, data, description)
     content = json.loads(description.read_text(encoding="utf-8"))
     return Kept(MappedImages(data, content["shape"]), content, description)
@@ -92,6 +93,13 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
     finally:
         held.release()
+
+
+def _is_whole(data: Path, description: Path) -> bool:
+    if not (description.exists() and data.exists()):
+        return False
+    shape = json.loads(description.read_text(encoding="utf-8"))["shape"]
+    return data.stat().st_size == math.prod(shape)
 
 
 def _write(write: Write, data: Path, description: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from types import EllipsisType
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
@@ -75,13 +76,13 @@ class Held:
         rows: returns a part of it.
     """
 
-    def __init__(self, shape: Sequence[int], rows: Callable[[slice], Array]) -> None:
+    def __init__(self, shape: Sequence[int], rows: Callable[[slice | EllipsisType], Array]) -> None:
         self.shape = tuple(shape)
         self._rows = rows
 
     def read(self) -> Array:
         """Return all of it."""
-        return self._rows(slice(None))
+        return self._rows(...)
 
     def parts(self, length: int) -> Iterator[Array]:
         """Yield it in order, at most ``length`` along its first axis at once."""

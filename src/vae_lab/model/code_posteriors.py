@@ -90,7 +90,6 @@ class Categorical(CodePosterior):
         ValueError: if ``classes`` is less than 2, or a temperature is not positive.
     """
 
-    completes = True
     shares_values = False
     temperature: Tensor
 
@@ -213,7 +212,6 @@ class VectorQuantized(VectorPosterior):
 
     usage: Tensor
     collects_statistics = True
-    completes = True
     sums: Tensor
 
     def __init__(

@@ -48,7 +48,6 @@ class Posterior(nn.Module):
         has_full_support: whether q(z|x) covers all latents, as importance sampling needs it to.
         least_samples: how many samples of an image training needs.
         collects_statistics: whether it changes with every draw of training, by what is encoded.
-        completes: whether ``complete`` adds gradients to the terms of a draw.
         unit_width: how many numbers of z belong to one unit, of which there are ``latent_dim``.
     """
 
@@ -60,13 +59,17 @@ class Posterior(nn.Module):
     has_full_support = True
     least_samples = 1
     collects_statistics = False
-    completes = False
     unit_width = 1
 
     @property
     def code_shape(self) -> tuple[int, int] | None:
         """Of discrete codes, units and the values that each may take, (D, C); else None."""
         return None
+
+    @property
+    def completes(self) -> bool:
+        """Whether ``complete`` adds gradients to the terms of a draw."""
+        return type(self).complete is not Posterior.complete
 
     def forward(self, parameters: Tensor) -> Distribution:
         """Map parameters (B, num_parameters) to q(z|x): batch (B,), event (D,)."""

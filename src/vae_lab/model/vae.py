@@ -121,10 +121,10 @@ class VAE(Model):
             with in_full_precision(x):
                 return sampled_density() if judge is None else judge.log_prob(z)
 
+        per_dim = kl_per_dim(q, p)  # before the codes that p knows are moved
         if self.posterior.completes:
             terms = self.posterior.complete(q, (log_px, log_pz(), log_qz()))
             log_px, log_pz, log_qz = terms[0], known(terms[1]), known(terms[2])
-        per_dim = kl_per_dim(q, p)
         units = per_dim
         if units is None:
             whole = closed_kl(q, p)

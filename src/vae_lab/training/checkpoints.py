@@ -1,6 +1,8 @@
 """Checkpoint files: written whole or not at all, beside the training."""
 
 import io
+import logging
+import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +16,8 @@ import torch.distributed
 from lightning.fabric.plugins import TorchCheckpointIO
 
 from vae_lab.files import write_atomically
+
+logger = logging.getLogger(__name__)
 
 MOST_WAITING = 3  # of an epoch: two checkpoints, held in memory, and the renaming after them
 
@@ -39,10 +43,11 @@ class AtomicCheckpoints(TorchCheckpointIO):
         path: str | Path,
         storage_options: Any = None,  # noqa: ANN401
     ) -> None:
-        """Write ``checkpoint`` to ``path``.
+        """Have ``checkpoint`` written to ``path``.
 
         Raises:
-            OSError: if one before cannot be written, as on a full disk; what lay there is intact.
+            OSError: if one before this cannot be written, as on a full disk; what lay there is
+                intact.
         """
         self._look_back()
         buffer = io.BytesIO()
@@ -53,7 +58,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """Do something once all that was saved lies on the disk.
 
         Raises:
-            OSError: if it does not.
+            OSError: if it is known by now that it cannot.
         """
         self._look_back()
         if self._thread is None:
@@ -81,9 +86,14 @@ class AtomicCheckpoints(TorchCheckpointIO):
         self.then(partial(super().remove_checkpoint, path))
 
     def teardown(self) -> None:
-        """Wait for the last one, and end the thread."""
+        """Wait for the last one, and end the thread; an error that ends training goes first."""
+        is_failing = sys.exc_info()[0] is not None
         try:
             self.wait()
+        except OSError as error:
+            if not is_failing:
+                raise
+            logger.warning("a checkpoint could not be written: %s", error)
         finally:
             if self._thread is not None:
                 self._thread.shutdown()

@@ -15,9 +15,9 @@ SHARE = 0.1  # of the time of a run that its pictures may take
 class Album(pl.Callback):
     """Passes the two events that exhibits wait for on to them.
 
-    What is shown every ``auto`` epochs is shown after the first one, and from then on whenever all
-    exhibits together, with this time and the one at the end of training, will have taken less than
-    a tenth of the time since training began.
+    What is shown every ``auto`` epochs is shown after the first one, and from then on whenever
+    there is time for it and for the showing at the end of training within a tenth of the time since
+    training began.
 
     Lightning calls six hooks of every callback around a step, whether or not the callback has them:
     one callback in place of eleven saves 172 ± 31 µs where steps are taken one by one.

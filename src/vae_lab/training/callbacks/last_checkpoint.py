@@ -93,7 +93,7 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Stop, if told to and saved: loggers write a step only after its on_train_batch_end."""
+        """Stop, if told to and saved: what is logged of a step is written after its end."""
         if self._saved:
             checkpoints_of(trainer).wait()
             self._stop()
