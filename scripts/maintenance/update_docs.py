@@ -174,8 +174,8 @@ def fitted_table() -> str:
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + (
         "\n\nOn 10,000 test images, with standard errors over images; nats of log p(x) are gained "
-        "image by image, with the same latents, K = 100, of pythae_vae 200; the distance is in the features of the "
-        "MNIST classifier that ships with vae-lab."
+        "image by image, with the same latents, K = 100, of pythae_vae 200; the distance is in the "
+        "features of the MNIST classifier that ships with vae-lab."
     )
 
 
