@@ -95,7 +95,7 @@ def test_the_evaluation_states_the_protocol_and_the_report_shows_it(runs):
     assert {"nll", "elbo", "knn_accuracy"} <= evaluation["metrics"].keys()
     assert "mnist_fid" not in evaluation["metrics"]
     run_script("report", runs)
-    assert "blots" in (runs / "report.html").read_text()
+    assert "Blots 3×12×10" in (runs / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_explorer_shows_it(run):
