@@ -8,9 +8,7 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from vae_lab.data import cache as caching
-from vae_lab.data import kept as keeping
-from vae_lab.data import mapped
+from vae_lab.data import cache, decoded_once, mapped
 from vae_lab.data.images import ImagesDataModule
 
 FIRST = [f"{number:03d}.png" for number in range(60)]
@@ -169,8 +167,8 @@ def test_a_split_that_would_lose_all_its_pictures_is_told(opened, folder):
 def test_pictures_are_decoded_once_until_they_or_the_order_change(opened, folder, monkeypatch):
     draw_many(folder, FIRST[:12])
     calls = []
-    decode_into = caching._decode_into
-    monkeypatch.setattr(caching, "_decode_into", lambda *a: calls.append(1) or decode_into(*a))
+    decode_into = decoded_once._decode_into
+    monkeypatch.setattr(decoded_once, "_decode_into", lambda *a: calls.append(1) or decode_into(*a))
     opened()
     opened()
     assert len(calls) == 1
@@ -200,9 +198,9 @@ def test_a_folder_that_is_too_large_for_the_memory_gives_the_same_batches(
 def test_several_processes_decode_the_same_in_the_same_order(opened, folder, monkeypatch):
     draw_many(folder)
     alone = opened()
-    monkeypatch.setattr(caching, "FEW", 10)
-    monkeypatch.setattr(caching, "AT_ONCE", 7)
-    monkeypatch.setattr(caching, "cpu_count", lambda: 2)
+    monkeypatch.setattr(decoded_once, "FEW", 10)
+    monkeypatch.setattr(decoded_once, "AT_ONCE", 7)
+    monkeypatch.setattr(decoded_once, "cpu_count", lambda: 2)
     (folder / "000.png").touch()
     together = opened()
     for split in ("train", "val", "test"):
@@ -237,7 +235,7 @@ def test_who_waits_for_anothers_decoding_says_so(opened, folder, tmp_path, monke
     [path] = (tmp_path / "cache").glob("*.lock")
     other = path.open("wb")
     fcntl.flock(other, fcntl.LOCK_EX)
-    monkeypatch.setattr(keeping, "SOON", 0.01)
+    monkeypatch.setattr(cache, "SOON", 0.01)
     threading.Timer(0.2, other.close).start()
     opened()
     assert "another run reads these images" in caplog.text
@@ -251,7 +249,7 @@ def test_a_full_disk_leaves_nothing_half_written(opened, folder, tmp_path, monke
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(caching, "_decode_into", full)
+        patched.setattr(decoded_once, "_decode_into", full)
         with pytest.raises(OSError, match=r"data.cache=.*No space left on device"):
             opened()
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} == {".lock"}

@@ -13,7 +13,6 @@ from vae_lab.checks import Shape, Whole, checked
 from vae_lab.data.array_files import Array, ArrayFile
 from vae_lab.data.found import SPLIT_NAMES, UNLABELLED, Found, FoundDataModule
 from vae_lab.data.gathered import Asked, Part, divided, gathered
-from vae_lab.data.kept import CACHE
 from vae_lab.data.pixels import Layout
 
 WITHOUT = "none"  # data.labels=none
@@ -56,7 +55,7 @@ class ArraysDataModule(FoundDataModule):
         layout: Layout | None,
         image_shape: Shape | None,
         val_size: Whole | None,
-        cache: str = CACHE,
+        cache: str,
         **options: Any,  # noqa: ANN401
     ) -> None:
         if root is None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.checks import at_least, at_most, checked
-from vae_lab.data.cache import Order, Pictures, decoded
+from vae_lab.data.decoded_once import Order, Pictures, decoded
 from vae_lab.data.found import Found, FoundDataModule
 from vae_lab.decoding import Fit
 

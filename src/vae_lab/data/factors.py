@@ -12,7 +12,6 @@ from vae_lab.data.arrays import IMAGES
 from vae_lab.data.binarization import Binarization
 from vae_lab.data.found import Found, FoundDataModule
 from vae_lab.data.gathered import Asked, divided, gathered
-from vae_lab.data.kept import CACHE
 
 FACTORS = ("latents_classes", "factors")
 VALUES = ("latents_values", "factor_values")
@@ -54,7 +53,7 @@ class FactorsDataModule(FoundDataModule):
         image_shape: Shape | None,
         val_size: Whole | None,
         binarization: Binarization,
-        cache: str = CACHE,
+        cache: str,
         **options: Any,  # noqa: ANN401
     ) -> None:
         if root is None:

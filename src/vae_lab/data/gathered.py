@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from vae_lab.data.array_files import Array, ArrayFile
+from vae_lab.data.cache import kept, shown
 from vae_lab.data.found import shuffled, tenth
-from vae_lab.data.kept import kept, shown
 from vae_lab.data.mapped import MappedImages, is_large
 from vae_lab.data.pixels import Layout, channels_first, levels_of, to_bytes
 
