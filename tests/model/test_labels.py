@@ -1,10 +1,13 @@
 """Models that are told the class of an image."""
 
+from functools import partial
+
 import pytest
 import torch
 from label_models import CLASSES, exact_log_px_given_y, label_model, linear, semi_supervised
 from ladder_models import ladder
 from linear_gaussian import IMAGE_SHAPE, LATENT_DIM
+from torch import nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vae_lab.evaluation.labels import likelihoods, sample_every_label
@@ -12,6 +15,7 @@ from vae_lab.model.code_posteriors import VectorQuantized
 from vae_lab.model.conditioning import LabelConditioning, label_number
 from vae_lab.model.label_prior import PerLabel
 from vae_lab.model.likelihoods import OptimalNormal
+from vae_lab.model.networks import MLP, ConvEncoder, GatedMLP
 from vae_lab.model.semi_supervised import SemiSupervisedVAE
 from vae_lab.objectives import elbo_parts
 
@@ -174,6 +178,24 @@ def test_an_importance_weighted_bound_lies_between_the_elbo_and_the_likelihood(x
     iwae = draw.log_w.logsumexp(0) - torch.tensor(3000.0).log()
     assert (draw.log_w.mean(0) < iwae).all()
     assert (iwae < log_px + 0.05).all()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        partial(MLP, hidden_sizes=[5], activation=nn.Tanh, normalization=None),
+        partial(GatedMLP, hidden_sizes=[5]),
+        partial(ConvEncoder, channels=[3], hidden_size=4, activation=nn.Tanh),
+    ],
+)
+def test_every_label_at_once_is_encoded_as_each_by_itself(network):
+    conditioning = LabelConditioning(CLASSES, (2, 4, 4))
+    encoder = network(in_shape=(3, 4, 4), out_shape=(6,))
+    x = torch.randn(5, 2, 4, 4)
+    each = [encoder(conditioning.with_image(x, torch.tensor(label))) for label in range(3)]
+    torch.testing.assert_close(
+        conditioning.encoded_with_every_label(encoder, x), torch.cat(each), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_m2_encodes_with_the_class_that_it_finds(x):

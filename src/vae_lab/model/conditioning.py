@@ -11,16 +11,19 @@ To add one, write a subclass of ``Conditioning``, here or in a file of its own, 
 ``conditioning=<name>`` then selects it.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vae_lab.checks import Shape, checked
 
 MIN_CLASSES = 2
+AFFINE = (nn.Flatten, nn.Linear, nn.Conv2d)
 
 
 class Conditioning(nn.Module):
@@ -117,6 +120,20 @@ class LabelConditioning(Conditioning):
         """Return (B, C + 1, H, W)."""
         planes = self.planes[self.of_each(labels, x.shape[:1])]
         return torch.cat([x, planes.to(x.dtype)], dim=1)
+
+    def encoded_with_every_label(self, encoder: nn.Module, x: Tensor) -> Tensor:
+        """Return what an encoder makes of images (B, C, H, W) with each of the labels, (Y·B, …).
+
+        The layers with which it begins are affine in most networks, f(x, p) = f(x, 0) + f(0, p) −
+        f(0, 0), so that these see every image once, and every plane.
+        """
+        layers = list(encoder) if isinstance(encoder, nn.Sequential) else [encoder]
+        begin = list(itertools.takewhile(lambda layer: isinstance(layer, AFFINE), layers))
+        affine, rest = nn.Sequential(*begin), nn.Sequential(*layers[len(begin) :])
+        of_images = affine(functional.pad(x, (0, 0, 0, 0, 0, 1)))
+        planes = functional.pad(self.planes.to(x.dtype), (0, 0, 0, 0, x.shape[1], 0))
+        of_planes = affine(planes) - affine(torch.zeros_like(planes[:1]))
+        return rest((of_planes[:, None] + of_images).flatten(0, 1))
 
     def with_latent(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Return (..., D + Y)."""

@@ -129,7 +129,7 @@ class SemiSupervisedVAE(VAE):
     def condition(
         self, x: Tensor, path_gradient: bool = False, labels: Tensor | None = None
     ) -> Callable[[int], Draw]:
-        """Encode ``x`` (B, C, H, W) once with every label; return the function K → ``draw(x, K)``.
+        """Encode ``x`` (B, C, H, W) with every label; return the function K → ``draw(x, K)``.
 
         Args:
             x: images.
@@ -142,7 +142,9 @@ class SemiSupervisedVAE(VAE):
             labels = torch.full(x.shape[:1], UNKNOWN, device=x.device)
         count = len(self.class_names)
         every = torch.arange(count, device=x.device).repeat_interleave(len(x))
-        draw_every = super().condition(x.repeat(count, 1, 1, 1), labels=every)
+        conditioning = cast(LabelConditioning, self.conditioning)
+        parameters = conditioning.encoded_with_every_label(self.encoder, x).to(x.dtype)
+        draw_every = self._given(parameters, x.repeat(count, 1, 1, 1), every)
         return partial(self._draw_marginal, draw_every, self.classify(x), labels.to(x.device))
 
     def _draw_marginal(

@@ -94,7 +94,12 @@ class VAE(Model):
         self, x: Tensor, path_gradient: bool = False, labels: Tensor | None = None
     ) -> Callable[[int], Draw]:
         """Encode ``x`` (B, C, H, W) once; return the function K → ``draw(x, K)``."""
-        parameters = self._parameters_of(x, labels)
+        return self._given(self._parameters_of(x, labels), x, labels, path_gradient)
+
+    def _given(
+        self, parameters: Tensor, x: Tensor, labels: Tensor | None, path_gradient: bool = False
+    ) -> Callable[[int], Draw]:
+        """Return the function K → ``draw(x, K)``, given what the encoder made of ``x``."""
         q = self.posterior(parameters)
         judge = self._without_gradients(parameters) if path_gradient else None
         return partial(self._draw, x, labels, q, self._prior(labels), judge)
