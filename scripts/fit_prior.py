@@ -1,7 +1,7 @@
 """A better prior for a trained run: fitted to its codes afterwards, into a run of its own.
 
 python scripts/fit_prior.py runs/<run> --prior flow
-python scripts/fit_prior.py runs/<run> --prior mixture model.prior.covariance=full
+python scripts/fit_prior.py runs/<run> --prior mixture prior.covariance=full
 python scripts/fit_prior.py runs/<autoencoder> --prior flow --out runs/with_samples
 
 Encoder and decoder stay as they are. An autoencoder can be sampled from this way.
@@ -63,8 +63,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help=MEANT)
     parser.add_argument("--prior", required=True, metavar="PRIOR",
                         help="of the group prior: flow, mixture, vampprior, ...")  # fmt: skip
-    parser.add_argument("overrides", nargs="*", metavar="model.prior.KEY=VALUE",
-                        help="its values, such as model.prior.num_components=50")  # fmt: skip
+    parser.add_argument("overrides", nargs="*", metavar="prior.KEY=VALUE",
+                        help="its values, such as prior.num_components=50")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="the new run directory (default: <run>_prior_<prior>)")  # fmt: skip
     parser.add_argument("--epochs", type=int, default=20,

@@ -136,6 +136,17 @@ def test_what_something_takes_may_be_added(overrides):
     compose(*overrides)
 
 
+def test_keys_of_a_slot_may_go_without_the_model():
+    chosen = ["posterior=categorical", "prior=categorical"]
+    config = compose(*chosen, "posterior.classes=7", "~posterior.annealing_epochs")
+    assert config.model.posterior.classes == 7
+    assert "annealing_epochs" not in config.model.posterior
+    assert "did you mean model.posterior.classes=7?" in refusal_of(*chosen, "posterior.clases=7")
+    assert "+model.posterior.taste=7: model.posterior.taste is no" in refusal_of(
+        *chosen, "+posterior.taste=7"
+    )
+
+
 def test_keys_of_ones_own_configuration_are_keys(tmp_path):
     (tmp_path / "experiment").mkdir()
     own = "# @package _global_\nwidth: 3\nmine: {depth: 2}\nlatent_dim: ${width}\n"

@@ -21,6 +21,7 @@ from vae_lab.runs.errors import told_in_one_line
 from vae_lab.runs.groups import SEARCHPATH, Groups
 from vae_lab.runs.keys import KeyCheck
 from vae_lab.runs.newest import find_run
+from vae_lab.runs.overrides import in_full
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.suggestions import nearest_option
 
@@ -73,6 +74,7 @@ def checked(
     Raises:
         hydra.errors.HydraException: with one line, if something is unknown.
     """
+    overrides = [in_full(override) for override in overrides]
     try:
         parsed = groups.parse(overrides)
     except OverrideParseException as error:

@@ -21,6 +21,7 @@ from vae_lab.runs.groups import Groups
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.moment import fixed
 from vae_lab.runs.newest import the_run
+from vae_lab.runs.overrides import in_full
 from vae_lab.runs.rundir import RunDir
 from vae_lab.runs.strict_callback import StrictCallback
 
@@ -115,6 +116,7 @@ def compose(conf_dir: Path, run_dir: Path, overrides: Sequence[str]) -> DictConf
     """
     run = RunDir(run_dir)
     _require_unused(run)
+    overrides = [in_full(override) for override in overrides]
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
         groups = Groups(GlobalHydra.instance().config_loader(), "train", overrides)
         config = composition.checked(groups, partial(hydra.compose, "train"), list(overrides))

@@ -1,5 +1,6 @@
 """Overrides: ``key=value`` as the command line has it, and the jobs that a sweep makes of it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -21,6 +22,7 @@ NO_SETTINGS = {
     "sweep",
 }  # fmt: skip
 NO_SETTINGS_BELOW = ("hydra", "logger.", "sweep.")
+OF_A_SLOT = re.compile(r"^([+~]*)((?:conditioning|likelihood|posterior|prior)\.)")
 
 Value = bool | int | float | str | None
 
@@ -46,6 +48,11 @@ class Sweep:
         """The settings in which the jobs of a grid differ."""
         first = self.jobs[0] if self.jobs else {}
         return [key for key in first if len({job[key] for job in self.jobs}) > 1]
+
+
+def in_full(override: str) -> str:
+    """Return an override with the place of its key: ``prior.spread=2`` is of ``model.prior``."""
+    return OF_A_SLOT.sub(r"\1model.\2", override)
 
 
 def read_sweep(path: Path) -> Sweep:

@@ -40,7 +40,7 @@ from vae_lab.runs.groups import Groups
 from vae_lab.runs.instantiate import to_plain
 from vae_lab.runs.launch import check_places
 from vae_lab.runs.moment import is_of_the_moment
-from vae_lab.runs.overrides import parse, quoted, varied
+from vae_lab.runs.overrides import in_full, parse, quoted, varied
 from vae_lab.runs.rundir import DONE, RunDir
 from vae_lab.runs.signals import INTERRUPTED, stop_handlers
 from vae_lab.runs.strict_callback import StrictCallback
@@ -263,7 +263,7 @@ def _check_jobs(config: DictConfig, task: list[str]) -> None:
         return loader.load_configuration(name, [*of_hydra, *lines], RunMode.MULTIRUN)
 
     params = config.hydra.sweeper.get("params") or {}
-    searched = [f"{key}={value}" for key, value in params.items()]
+    searched = [in_full(f"{key}={value}") for key, value in params.items()]
     groups = Groups(loader, name, of_hydra)
     composition.check_sweep(groups, compose, [*searched, *task])
 

@@ -35,6 +35,7 @@ from vae_lab.model.support import Support
 from vae_lab.runs import composition
 from vae_lab.runs.groups import Groups
 from vae_lab.runs.instantiate import instantiate
+from vae_lab.runs.overrides import in_full
 from vae_lab.runs.rundir import RunDir
 
 BATCH = 500  # codes in a step
@@ -73,11 +74,12 @@ def describe_prior(
         ValueError: if an override changes anything else.
         hydra.errors.HydraException: if there is no such prior, or it has no such value.
     """
+    overrides = [in_full(override) for override in overrides]
     for override in overrides:
         if not override.lstrip("+").startswith(CORNER) or "=" not in override:
             raise ValueError(
                 f"{override}: the networks are left as they are, so that only values of the prior "
-                f"can be given, such as {CORNER}num_components=50"
+                f"can be given, such as prior.num_components=50"
             )
     with initialize_config_dir(str(conf_dir.resolve()), version_base="1.3"):
         groups = Groups(GlobalHydra.instance().config_loader(), "train", [])
