@@ -9,8 +9,8 @@ import torch.distributed as dist
 from hand_made import draw_of_kl
 
 from vae_lab.collectives import mean_over_batch
-from vae_lab.model.code_posteriors import VectorQuantized
 from vae_lab.model.likelihoods import OptimalNormal
+from vae_lab.model.vector_posteriors import VectorQuantized
 from vae_lab.objectives import Capacity, FreeBits
 
 SHARES = (slice(0, 3), slice(3, 5))  # of five images: unequal, as the last batch of an epoch may be

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from vae_lab.evaluation.codes import code_usage
-from vae_lab.model.code_posteriors import Categorical, FiniteScalar
+from vae_lab.model.code_posteriors import Categorical
+from vae_lab.model.vector_posteriors import FiniteScalar
 
 CODES = torch.tensor([[0, 1], [0, 2], [0, 1], [0, 2]])
 

@@ -6,7 +6,7 @@ from tiny_codes import images, tiny
 from torch.distributions import Normal
 
 from vae_lab.evaluation.disentanglement import disentanglement, encoded, factor_information
-from vae_lab.model.code_posteriors import FiniteScalar
+from vae_lab.model.vector_posteriors import FiniteScalar
 
 NAMES = ("size", "place")
 FACTORS = torch.cartesian_prod(torch.arange(3), torch.arange(4)).repeat(40, 1)  # every pair alike

@@ -15,8 +15,8 @@ from tiny_codes import images as binary_images
 
 from vae_lab.evaluation.activity import active_units
 from vae_lab.evaluation.information import information, reconstruction_error
-from vae_lab.model.code_posteriors import FiniteScalar
 from vae_lab.model.distributions import GaussianMixture
+from vae_lab.model.vector_posteriors import FiniteScalar
 
 module = importlib.import_module("vae_lab.evaluation.information")
 NUM_IMAGES = 1200  # more than two batches, the last one smaller

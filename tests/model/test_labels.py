@@ -11,12 +11,12 @@ from torch import nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vae_lab.evaluation.labels import likelihoods, sample_every_label
-from vae_lab.model.code_posteriors import VectorQuantized
 from vae_lab.model.conditioning import LabelConditioning, label_number
 from vae_lab.model.label_prior import PerLabel
 from vae_lab.model.likelihoods import OptimalNormal
 from vae_lab.model.networks import MLP, ConvEncoder, GatedMLP
 from vae_lab.model.semi_supervised import SemiSupervisedVAE
+from vae_lab.model.vector_posteriors import VectorQuantized
 from vae_lab.objectives import elbo_parts
 
 SAMPLES = 20_000

@@ -6,9 +6,9 @@ import pytest
 import torch
 from tiny_codes import UNITS, autoregressive, images, tiny
 
-from vae_lab.model.code_posteriors import FiniteScalar, VectorQuantized
 from vae_lab.model.code_priors import UniformCodes
 from vae_lab.model.distributions import OneHotCodes
+from vae_lab.model.vector_posteriors import FiniteScalar, VectorQuantized
 from vae_lab.objectives import ELBO, IWAE
 
 CODES, WIDTH = 4, 2

@@ -6,7 +6,7 @@ from tiny_codes import CLASSES, UNITS, autoregressive, categorical, images, tiny
 
 from generate import at_point
 from vae_lab.evaluation.information import information
-from vae_lab.model.code_posteriors import FiniteScalar, VectorQuantized
+from vae_lab.model.vector_posteriors import FiniteScalar, VectorQuantized
 from vae_lab.trained.loaded import TrainedVAE
 from vae_lab.training.callbacks.code_pictures import CodeTraversals, CodeUsages
 
