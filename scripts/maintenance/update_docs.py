@@ -146,15 +146,18 @@ def summaries(place: str) -> list[dict[str, Any]]:
 
 def spheres_table() -> str:
     """Return the table of ``docs/priors/spheres``."""
-    run: dict[str, Any] = {}
-    lines = ["| command | test ELBO | KL | log p(x), K = 100 |", "|---|--:|--:|--:|"]
+    lines = [
+        "| `latent_dim` | posterior | epochs | test ELBO | KL | log p(x) | K |",
+        "|--:|---|--:|--:|--:|--:|--:|",
+    ]
     for run in summaries("priors/spheres"):
         elbo, kl, nll = (run["metrics"][f"test/{name}"] for name in ("elbo", "kl", "nll"))
-        lines.append(f"| `{run['command']}` | {elbo:.2f} | {kl:.2f} | {-nll:.2f} |")
-    return "\n".join(lines) + (
-        f"\n\nNats per image; each with `data.batch_size=128 trainer.max_epochs={run['epochs']}`, "
-        f"seed {run['seed']}, on an {run['hardware']['name']}."
-    )
+        words = dict(word.split("=", 1) for word in run["command"].split()[2:])
+        lines.append(
+            f"| {words['latent_dim']} | {words.get('posterior', 'power_spherical')} "
+            f"| {run['epochs']} | {elbo:.2f} | {kl:.2f} | {-nll:.2f} | {run['nll_samples']} |"
+        )
+    return "\n".join(lines)
 
 
 def fitted_table() -> str:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from label_models import label_model
 from ladder_models import ladder
 from linear_gaussian import exact_log_px, linear_gaussian
 from omegaconf import OmegaConf
@@ -53,6 +54,24 @@ def test_the_configuration_is_plain_and_free_of_the_places_of_a_machine(run):
     assert str(run.parent) not in written
     assert "root" not in config["data"]
     assert "${" not in written
+
+
+def test_labels_are_one_for_all_or_one_for_each():
+    opened = trained(label_model().float())
+    x = torch.rand(3, *opened.image_shape)
+    by_name = opened.reconstruct(x, label=["a", "c", "a"])
+    torch.testing.assert_close(by_name, opened.reconstruct(x, label=torch.tensor([0, 2, 0])))
+    torch.testing.assert_close(by_name[:1], opened.reconstruct(x, label="a")[:1])
+    assert opened.sample(4, label=2).shape == (4, *opened.image_shape)
+    for ask in (
+        lambda: opened.sample(4, label=[1, 2]),
+        lambda: opened.log_prob(x, label=[1, 2]),
+        lambda: opened.decode(torch.zeros(4, opened.latent_dim), label=torch.tensor([0, 1])),
+    ):
+        with pytest.raises(ValueError, match=r"one for each of [34], got 2"):
+            ask()
+    with pytest.raises(ValueError, match=r"label must be one of a, b, c, .* got 7\.5"):
+        opened.encode(x, label=7.5)
 
 
 def test_what_is_neither_run_nor_export_is_refused(tmp_path):

@@ -93,8 +93,8 @@ class LabelConditioning(Conditioning):
         names = tuple(class_names or ())
         if len(names) < MIN_CLASSES:
             raise ValueError(
-                f"class_names must be two at least, got {list(names)}: conditioning=label needs "
-                "images that have labels"
+                "conditioning=label needs images with labels of at least two classes; these have "
+                f"{', '.join(names) or 'none'} (class_names)"
             )
         self.class_names = names
         _, height, width = image_shape

@@ -33,8 +33,9 @@ class PerLabel(Prior):
     def __init__(self, latent_dim: Size, class_names: Sequence[str] | None, spread: Amount) -> None:
         super().__init__()
         if not class_names:
-            raise ValueError("class_names are missing: prior=per_label needs a model that is given "
-                             "labels, conditioning=label")  # fmt: skip
+            raise ValueError(
+                "prior=per_label needs a model that is given labels, conditioning=label"
+            )
         shape = (len(class_names), latent_dim)
         self.means = nn.Parameter(spread * torch.randn(shape))
         self.log_scales = nn.Parameter(torch.zeros(shape))

@@ -43,7 +43,9 @@ class BetaTCVAE(Objective):
         """Refuse a model without one density per latent dimension."""
         super().check(model)
         if model.num_groups > 1 or not model.posterior.factorises:
-            raise ValueError("objective=tcvae needs posterior=diagonal_normal and one latent group")
+            raise ValueError(
+                "objective=tcvae needs posterior=diagonal_normal and one group of latents"
+            )
         if not model.prior.factorises:
             raise ValueError(
                 "objective=tcvae needs a prior of independent dimensions: prior=standard_normal"

@@ -86,7 +86,7 @@ class TrainedVAE(nn.Module):
             ValueError: if ``images`` are not of that shape, or no numbers in [0, 1].
         """
         x = self._checked(images)
-        return self.model.encode(x, self._labels(label, is_needed=self.model.is_conditional))
+        return self.model.encode(x, self._labels(label, len(x), self.model.is_conditional))
 
     @torch.no_grad()
     def decode(self, z: Tensor, label: Label | None = None) -> Tensor:
@@ -101,7 +101,8 @@ class TrainedVAE(nn.Module):
             )
         if self.model.posterior.support is Support.SPHERE and not z.any(dim=-1).all():
             raise ValueError("the origin has no direction, so that nothing on the sphere is meant")
-        labels = self._labels(label, is_needed=bool(self.class_names))
+        count = z.shape[-2] if z.ndim > 1 else 1
+        labels = self._labels(label, count, is_needed=bool(self.class_names))
         return self.model.decode(z.to(self._parameter()), labels).mean
 
     @torch.no_grad()
@@ -128,7 +129,7 @@ class TrainedVAE(nn.Module):
         """
         if num < 1:
             raise ValueError(f"the number of samples must be at least 1, got {num}")
-        labels = self._labels(label, is_needed=False)
+        labels = self._labels(label, num)
         if seed is None:
             return self.model.sample(num, temperature, labels)
         device = self._parameter().device
@@ -145,7 +146,7 @@ class TrainedVAE(nn.Module):
             ValueError: as ``encode`` does.
         """
         x = self._checked(images)
-        return self.model.reconstruct(x, self._labels(label, is_needed=self.model.is_conditional))
+        return self.model.reconstruct(x, self._labels(label, len(x), self.model.is_conditional))
 
     def log_prob(
         self, images: Tensor, num_samples: int = 1000, label: Label | None = None
@@ -173,7 +174,7 @@ class TrainedVAE(nn.Module):
                 "this likelihood gives a probability to zeros and ones alone; binarise the images "
                 "first: images.bernoulli() or images.round()"
             )
-        labels = self._labels(label, is_needed=False)
+        labels = self._labels(label, len(x))
         if not len(x):
             return x.new_empty(0)
         if not self.class_names:
@@ -181,20 +182,24 @@ class TrainedVAE(nn.Module):
         estimates = sample_every_label(self.model, x, num_samples)
         return estimates.log_px if labels is None else estimates.of(labels.expand(len(x))).log_px
 
-    def _labels(self, label: Label | None, is_needed: bool) -> Tensor | None:
-        """Return labels as whole numbers, (B,), or () where one is given for all.
+    def _labels(self, label: Label | None, count: int, is_needed: bool = False) -> Tensor | None:
+        """Return labels as whole numbers, (``count``,), or () where one is given for all.
 
         Raises:
-            ValueError: if the model knows no labels, or none of that name; if it needs one.
+            ValueError: if the model knows no labels, or none of that name; if it needs one; if
+                there are neither one nor ``count``.
         """
         if label is None and is_needed:
             shown = ", ".join(self.class_names)
             raise ValueError(f"this model knows labels and needs one here: label={shown}")
         if label is None:
             return None
-        if isinstance(label, str | int):
-            return torch.tensor(label_number(self.class_names, label, "label"))
         given = label.tolist() if isinstance(label, Tensor) else label
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            return torch.tensor(label_number(self.class_names, given, "label"))
+        if len(given) != count:
+            raise ValueError(f"label must be one for all, or one for each of {count}, "
+                             f"got {len(given)}")  # fmt: skip
         return torch.tensor([label_number(self.class_names, each, "label") for each in given])
 
     def _checked(self, images: Tensor) -> Tensor:

@@ -119,4 +119,6 @@ def tempered(p: Distribution, temperature: float) -> Distribution:  # noqa: PLR0
                 "with prior=categorical all codes have the same probability, and a temperature "
                 "changes nothing"
             )
+        case UniformSphere():
+            raise ValueError("prior=uniform_sphere is uniform, and has no temperature but 1")
     raise ValueError(f"a temperature is not defined for a prior that is a {type(p).__name__}")

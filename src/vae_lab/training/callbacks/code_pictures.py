@@ -35,7 +35,8 @@ class CodeUsages(PictureCallback):
         usage = self._usage = code_usage(posterior, posterior.point(model.encode(images, labels)))
         units, classes = usage.shares.shape
         per_unit = f"{units} units of {classes} values"
-        title = f"{per_unit}: perplexity {usage.perplexity:.1f}, {usage.dead} dead"
+        dead = f"{usage.dead} of {classes if usage.is_shared else units * classes} dead"
+        title = f"{per_unit}: perplexity {usage.perplexity:.1f}, {dead}"
         return plots.usage_map(usage.shares, usage.is_shared, title)
 
     def scalars(self) -> dict[str, float]:
