@@ -93,8 +93,8 @@ class LabelConditioning(Conditioning):
         names = tuple(class_names or ())
         if len(names) < MIN_CLASSES:
             raise ValueError(
-                "conditioning=label needs images with labels of at least two classes; these have "
-                f"{', '.join(names) or 'none'} (class_names)"
+                f"class_names are {', '.join(names) or 'missing'}: conditioning=label needs images "
+                "with labels of at least two classes"
             )
         self.class_names = names
         _, height, width = image_shape

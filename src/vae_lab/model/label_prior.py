@@ -34,7 +34,8 @@ class PerLabel(Prior):
         super().__init__()
         if not class_names:
             raise ValueError(
-                "prior=per_label needs a model that is given labels, conditioning=label"
+                "class_names are missing: prior=per_label needs a model that is given labels, "
+                "conditioning=label"
             )
         shape = (len(class_names), latent_dim)
         self.means = nn.Parameter(spread * torch.randn(shape))
