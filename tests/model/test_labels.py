@@ -110,7 +110,7 @@ def test_samples_of_a_label_follow_its_prior_and_without_one_the_frequencies():
 def test_a_conditional_model_needs_its_labels(x):
     with pytest.raises(ValueError, match="needs the label of each image"):
         label_model().draw(x, 1)
-    with pytest.raises(ValueError, match="class_names are image: .* two classes"):
+    with pytest.raises(ValueError, match=r"class_names are image: .* two classes"):
         LabelConditioning(("image",), IMAGE_SHAPE)
     with pytest.raises(ValueError, match="prior=per_label needs a model that is given"):
         PerLabel(LATENT_DIM, None, spread=1.0)
